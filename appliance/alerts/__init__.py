@@ -1,0 +1,1 @@
+"""From a candidate to an officer: message, journal, hub and subscriber."""

@@ -1,0 +1,1 @@
+"""What one camera process is made of: frames in, tracks, evidence, and alerts out."""

@@ -1,0 +1,43 @@
+"""The `lfr` command: thin; each module here holds the commands of one room."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from appliance.errors import LfrError
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="lfr",
+    no_args_is_help=True,
+    context_settings=CONTEXT,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Live facial recognition appliance. Start with [bold]lfr demo[/]; then [bold]lfr doctor -c CONFIG[/] "
+    "and [bold]lfr run -c CONFIG[/].",
+)
+
+
+def main() -> None:
+    """Run one command; every expected failure is one plain sentence on standard error and exit code 1."""
+    from appliance.cli import commands
+
+    commands.register(app)
+    try:
+        app()
+    except LfrError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]lfr:[/] {_escape(str(error))}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,9 @@
+"""Which module holds which commands."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command to the application. Modules import their rooms inside the commands, so that help is quick."""

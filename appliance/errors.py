@@ -1,0 +1,83 @@
+"""Every error that the appliance raises on purpose.
+
+LfrError                    what the command line prints as one sentence (exit code 1)
+├── ConfigError             the configuration file: names file, key, given, allowed
+├── ModelError              a model file is missing, altered, or does not do what its manifest entry says
+│   └── ProviderError       the execution provider that was asked for by name does not run
+├── SourceError             a camera's source cannot be opened or read; it may come back
+│   └── SourceUnusable      it never will: wrong scheme, missing file, wrong credentials
+├── WatchlistError          a watchlist cannot be built, opened or trusted
+├── AuthorityError          the deployment's record does not allow recognition
+├── JournalError            the journal cannot be read or written
+├── StreamError             the hub cannot be reached, or answered with a refusal
+│   ├── UnknownAlert        no such alert in the journal
+│   └── DecisionConflict    somebody else decided first
+└── SecretError             a key file is missing, readable by others, or not a key
+"""
+
+from __future__ import annotations
+
+
+class LfrError(Exception):
+    """What went wrong and what to do about it, in one plain sentence that may be shown to a user.
+
+    Parameters
+    ----------
+    problem
+        What is wrong, naming the thing (file, key, camera).
+    remedy
+        What the reader can do about it; empty when `problem` says it already.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem} {remedy}".strip())
+        self.problem = problem
+        self.remedy = remedy
+
+
+class ConfigError(LfrError):
+    """The configuration is unreadable or holds a value that is not allowed."""
+
+
+class ModelError(LfrError):
+    """A model file is missing, altered, or does not do what its manifest entry says."""
+
+
+class ProviderError(ModelError):
+    """The execution provider that was asked for by name does not run here."""
+
+
+class SourceError(LfrError):
+    """A source cannot be opened or read now; a live source is tried again."""
+
+
+class SourceUnusable(SourceError):
+    """A source will never work as configured; trying again is useless."""
+
+
+class WatchlistError(LfrError):
+    """A watchlist cannot be built, opened or trusted."""
+
+
+class AuthorityError(LfrError):
+    """The deployment's record does not allow recognition now."""
+
+
+class JournalError(LfrError):
+    """The journal cannot be opened, read or written."""
+
+
+class StreamError(LfrError):
+    """The hub cannot be reached, or refused what it was asked."""
+
+
+class UnknownAlert(StreamError):
+    """The journal holds no alert of that id."""
+
+
+class DecisionConflict(StreamError):
+    """A decision of that kind stands already; it must be undone before another can be made."""
+
+
+class SecretError(LfrError):
+    """A key or password file is missing, readable by others, or not what it should be."""

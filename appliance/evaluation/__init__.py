@@ -1,0 +1,1 @@
+"""Simulated passers-by, open-set accuracy and benchmarks."""

@@ -1,0 +1,1 @@
+"""Keeps the processes alive and says truthfully how they are."""
