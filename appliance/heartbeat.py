@@ -71,7 +71,7 @@ class Reporter:
                 state=state,
                 since_utc=self._since,
                 samples=self.meter.snapshot(),
-                **facts,  # type: ignore[arg-type]
+                **facts,
             )
             with contextlib.suppress(zmq.Again):  # the supervisor is busy: the next beat says it all again
                 self._socket.send_multipart([b"beat", beat.model_dump_json().encode()], zmq.NOBLOCK)

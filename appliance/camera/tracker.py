@@ -44,7 +44,7 @@ class Track:
         for more than half a second, since a hidden face that looms would claim everybody near it."""
         elapsed_s = now_s - self.updated_s
         shift = self.velocity * np.float32(min(elapsed_s, 0.5))
-        centre = (self.velocity + self.velocity[[2, 3, 0, 1]]) / 2
+        centre = (self.velocity + self.velocity[[2, 3, 0, 1]]) * np.float32(0.5)
         return self.box_xyxy + shift + centre * np.float32(max(0.0, elapsed_s - 0.5))
 
 
@@ -165,8 +165,8 @@ def _distance(boxes_xyxy: Float32, others_xyxy: Float32) -> Float32:
     the sizes (absolute logarithm, halved). Shapes `(n, 4)` and `(m, 4)` to `(n, m)`."""
 
     def centre_and_size(boxes: Float32) -> tuple[Float32, Float32]:
-        wh = np.maximum(boxes[:, 2:] - boxes[:, :2], 1)
-        return (boxes[:, :2] + boxes[:, 2:]) / 2, np.sqrt(wh[:, 0] * wh[:, 1])
+        wh = np.maximum(boxes[:, 2:] - boxes[:, :2], np.float32(1))
+        return (boxes[:, :2] + boxes[:, 2:]) * np.float32(0.5), np.sqrt(wh[:, 0] * wh[:, 1])
 
     centres, sizes = centre_and_size(boxes_xyxy)
     other_centres, other_sizes = centre_and_size(others_xyxy)
