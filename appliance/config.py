@@ -169,6 +169,8 @@ class CategoryRule(Section):
     """What differs for one category of the watchlist."""
 
     threshold: Similarity | None = Field(None, description="instead of matching.threshold")
+    threshold_set_by: str = Field("", description="who set it, where it is not the model's own")
+    threshold_reason: str = Field("", description="why")
 
 
 class Matching(Section):

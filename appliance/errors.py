@@ -8,6 +8,7 @@ LfrError                    what the command line prints as one sentence (exit c
 │   └── SourceUnusable      it never will: wrong scheme, missing file, wrong credentials
 ├── WatchlistError          a watchlist cannot be built, opened or trusted
 ├── AuthorityError          the deployment's record does not allow recognition
+├── AuditError              the audit record cannot be written, or refuses what it was given
 ├── JournalError            the journal cannot be read or written
 ├── StreamError             the hub cannot be reached, or answered with a refusal
 │   ├── UnknownAlert        no such alert in the journal
@@ -61,6 +62,10 @@ class WatchlistError(LfrError):
 
 class AuthorityError(LfrError):
     """The deployment's record does not allow recognition now."""
+
+
+class AuditError(LfrError):
+    """The audit record cannot be read or written, or refuses what it was given."""
 
 
 class JournalError(LfrError):
