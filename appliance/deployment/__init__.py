@@ -1,1 +1,1 @@
-"""From authority to certificate of destruction: what may run, for how long, and what is left afterwards."""
+"""The life of a deployment: authority, state, audit record, guard, end, certificate and report."""
