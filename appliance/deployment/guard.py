@@ -1,0 +1,77 @@
+"""The running false-alert rate against its limit: officers' decisions over people seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from appliance.deployment import rates
+
+CONFIDENCE: Final = 0.95
+MIN_FALSE_ALERTS: Final = 2
+"""One false alert is no rate: in the first minutes it would stop a deployment that is within its limit."""
+
+GuardState = Literal["ok", "above", "breach"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """How the false-alert rate stands.
+
+    Attributes
+    ----------
+    state
+        `ok`: at or below the limit; `above`: above it, but chance may explain that; `breach`: above it with 95 %
+        confidence (the exact one-sided lower bound is above the limit).
+    rate
+        False alerts over people seen; None while nobody was seen.
+    interval
+        The exact two-sided 95 % interval of the rate.
+    stop
+        Whether the configuration asks for the end of recognition now (`on_breach: stop`).
+    sentence
+        The same for a person.
+    """
+
+    state: GuardState
+    rate: float | None
+    interval: tuple[float, float]
+    limit: float
+    false_alerts: int
+    people_seen: int
+    stop: bool
+    sentence: str
+
+
+def one_in(rate: float) -> str:
+    """A rate as people say it: `1 in 6,000`; `none` for 0."""
+    if rate <= 0:
+        return "none"
+    if rate > 0.5:
+        return f"{rate:.0%}"
+    return f"1 in {1 / rate:,.0f}" if rate < 0.2 else f"1 in {1 / rate:.1f}"
+
+
+def assess(
+    false_alerts: int, people_seen: int, limit: float, on_breach: Literal["warn", "stop"] = "warn"
+) -> Assessment:
+    """Judge a count of false alerts (as officers decided) among people seen (tracks).
+
+    The test is repeated as the day goes on, so that 95 % is its confidence at any one look, not over all of them.
+    """
+    people = max(people_seen, false_alerts, 0)
+    span = rates.interval(false_alerts, people)
+    if people == 0:
+        return Assessment("ok", None, span, limit, 0, 0, False, "Nobody was seen yet: there is no false-alert rate.")
+    rate = false_alerts / people
+    lower = rates.lower_bound(false_alerts, people, CONFIDENCE)
+    seen = f"{false_alerts:,} false {'alert' if false_alerts == 1 else 'alerts'} among {people:,} people seen"
+    if false_alerts >= MIN_FALSE_ALERTS and lower > limit:
+        does = "recognition stops" if on_breach == "stop" else "consider stopping"
+        text = f"{seen} ({one_in(rate)}) is above the limit of {one_in(limit)} with 95 % confidence: {does}."
+        return Assessment("breach", rate, span, limit, false_alerts, people, on_breach == "stop", text)
+    if rate > limit:
+        text = f"{seen} ({one_in(rate)}) is above the limit of {one_in(limit)}, but that may still be chance."
+        return Assessment("above", rate, span, limit, false_alerts, people, False, text)
+    text = f"{seen} is within the limit of {one_in(limit)}."
+    return Assessment("ok", rate, span, limit, false_alerts, people, False, text)
