@@ -1,0 +1,222 @@
+"""A frame → the faces in it, at a scale at which a face of the wanted size is found.
+
+Cost grows with the network's input, so a frame is shrunk until its smallest wanted face is just as high as the
+network needs (`face_px` of the manifest). Where even that is too large for one pass, the frame is cut into overlapping
+tiles, and one more pass over the whole, shrunk frame finds the faces that no tile holds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from appliance.errors import ModelError
+from appliance.types import Faces, Float32, Image
+from appliance.vision import models
+from appliance.vision.adapters import ADAPTERS, Candidates
+from appliance.vision.engine import Session
+from appliance.vision.models import DetectorEntry, Manifest
+
+MAX_INPUT_PIXELS = 1280 * 736
+"""A pass with more than this is cut into tiles: bounds memory and the time of one inference."""
+
+MAX_UPSCALE = 2.0
+_TILE_PX = 960
+_OVERLAP_FACES = 2.0
+
+
+def nms(boxes_xyxy: Float32, scores: Float32, iou: float) -> npt.NDArray[np.intp]:
+    """Greedy non-maximum suppression.
+
+    Returns
+    -------
+    array
+        Indices of the boxes that stay, best score first: of two that overlap by more than `iou`, the better one.
+    """
+    order = np.argsort(-scores, kind="stable")
+    boxes = boxes_xyxy[order].astype(np.float64)
+    areas = np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)
+    alive = np.ones(len(order), bool)
+    for i in range(len(order)):
+        if not alive[i]:
+            continue
+        rest = np.flatnonzero(alive[i + 1 :]) + i + 1
+        top_left = np.maximum(boxes[i, :2], boxes[rest, :2])
+        bottom_right = np.minimum(boxes[i, 2:], boxes[rest, 2:])
+        shared = np.prod(np.maximum(bottom_right - top_left, 0), axis=1)
+        alive[rest[shared > iou * (areas[i] + areas[rest] - shared)]] = False
+    return order[alive]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One inference: a part of the frame (xyxy, pixels), at what size, padded to what size."""
+
+    part: tuple[int, int, int, int]
+    resized_wh: tuple[int, int]
+    input_wh: tuple[int, int]
+
+
+def plan(frame_wh: tuple[int, int], scale: float, entry: DetectorEntry) -> tuple[Pass, ...]:
+    """The passes over a frame in which a face of `face_px / scale` pixels is `face_px` high in the network's input."""
+    width, height = frame_wh
+    fixed = entry.input.size_wh
+    limit_wh = fixed or (width, height)
+    if fixed is None and _padded(width * scale, entry) * _padded(height * scale, entry) > MAX_INPUT_PIXELS:
+        limit_wh = (_TILE_PX, _TILE_PX)
+    elif fixed is None:
+        return (_pass((0, 0, width, height), scale, entry),)
+    whole = min(limit_wh[0] / width, limit_wh[1] / height)
+    if whole >= scale:
+        return (_pass((0, 0, width, height), scale, entry),)
+    # A face smaller than the overlap is whole in at least one tile; the pass over the whole frame finds larger ones.
+    overlap = _OVERLAP_FACES * max(entry.face_px / scale, entry.face_px / whole)
+    tiles = [
+        _pass((left, top, right, bottom), scale, entry)
+        for top, bottom in _cuts(height, limit_wh[1] / scale, overlap)
+        for left, right in _cuts(width, limit_wh[0] / scale, overlap)
+    ]
+    return (*tiles, _pass((0, 0, width, height), whole, entry))
+
+
+def _cuts(length: int, tile: float, overlap: float) -> list[tuple[int, int]]:
+    size = min(length, max(1, math.floor(tile)))
+    overlap = min(overlap, size / 2)
+    count = max(1, math.ceil((length - overlap) / (size - overlap)))
+    starts = np.linspace(0, length - size, count).round().astype(int)
+    return [(int(start), int(start) + size) for start in starts]
+
+
+def _padded(length: float, entry: DetectorEntry) -> int:
+    return max(1, math.ceil(round(length, 3) / entry.input.multiple_of)) * entry.input.multiple_of
+
+
+def _pass(part: tuple[int, int, int, int], scale: float, entry: DetectorEntry) -> Pass:
+    width, height = part[2] - part[0], part[3] - part[1]
+    resized = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return Pass(part, resized, entry.input.size_wh or (_padded(resized[0], entry), _padded(resized[1], entry)))
+
+
+class OnnxDetector:
+    """A face detector as its manifest entry describes it.
+
+    Attributes
+    ----------
+    name, ref
+        Of the manifest entry.
+    provider, fallback
+        The execution provider that was proven, and why not a better one.
+    match_threshold, eager_threshold
+        A face at or above the first may be recognised; every face at or above the second is reported, to be redacted.
+    min_face_px
+        Height of the smallest face that must be found, pixels of the frame; may be set.
+    """
+
+    def __init__(self, entry: DetectorEntry, session: Session, min_face_px: float = 40) -> None:
+        if not min_face_px > 0:
+            raise ValueError(f"min_face_px must be above 0, not {min_face_px}")
+        self.name = entry.name
+        self.ref = entry.ref
+        self.provider = session.provider
+        self.fallback = session.fallback
+        self.match_threshold = entry.match_threshold
+        self.eager_threshold = entry.eager_threshold
+        self.min_face_px = float(min_face_px)
+        self._entry = entry
+        self._session = session
+        self._adapter = ADAPTERS[entry.adapter]
+        names = tuple(entry.outputs[role] for role in self._adapter.roles) if entry.outputs else session.outputs
+        if len(names) != len(self._adapter.roles) or set(names) - set(session.outputs):
+            raise ModelError(
+                f"{self.name} has the outputs {', '.join(session.outputs)}; {entry.adapter} needs "
+                f"{', '.join(self._adapter.roles)}.",
+                "Name them in outputs of its entry.",
+            )
+        self._outputs = names
+        self._order = (2, 1, 0) if entry.input.channels == "rgb" else (0, 1, 2)
+        self._mean = np.array(entry.input.mean, np.float32)
+        self._scale = np.float32(entry.input.scale)
+        self._buffers: dict[tuple[int, int], tuple[Image, Float32]] = {}
+
+    def detect(self, frame_bgr: Image) -> Faces:
+        """All faces above the eager threshold, best first; boxes may reach beyond the frame.
+
+        The buffers that held the picture are overwritten before this returns.
+
+        Raises
+        ------
+        ModelError
+            The network gave NaN or infinity.
+        ValueError
+            The frame is not `(height, width, 3)` uint8 with at least one pixel.
+        """
+        if frame_bgr.ndim != 3 or frame_bgr.shape[2] != 3 or frame_bgr.dtype != np.uint8 or frame_bgr.size == 0:
+            raise ValueError(f"a frame is uint8 of shape (height, width, 3), not {frame_bgr.dtype} {frame_bgr.shape}")
+        height, width = frame_bgr.shape[:2]
+        found = [self._detect(frame_bgr, one) for one in plan((width, height), self._frame_scale(), self._entry)]
+        boxes, points, scores = (np.concatenate(part) for part in zip(*found, strict=True))
+        keep = nms(boxes, scores, self._entry.nms_iou)
+        return Faces(boxes[keep], points[keep], scores[keep])
+
+    def _frame_scale(self) -> float:
+        return min(MAX_UPSCALE, self._entry.face_px / self.min_face_px)
+
+    def _detect(self, frame_bgr: Image, one: Pass) -> Candidates:
+        left, top, right, bottom = one.part
+        pixels, blob = self._buffer(one.input_wh)
+        width, height = one.resized_wh
+        shrinks = width < right - left
+        try:
+            cv2.resize(
+                frame_bgr[top:bottom, left:right],
+                (width, height),
+                dst=pixels[:height, :width],
+                interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+            )
+            for channel, source in enumerate(self._order):
+                np.subtract(pixels[..., source], self._mean[channel], out=blob[0, channel])
+            if self._scale != 1:
+                np.multiply(blob, self._scale, out=blob)
+            outputs = self._session.run(blob, self._outputs)
+        finally:
+            pixels.fill(0)
+            blob.fill(0)
+        boxes, points, scores = self._adapter.decode(tuple(outputs), one.input_wh, self._entry.eager_threshold)
+        ratio = np.array([(right - left) / width, (bottom - top) / height], np.float32)
+        corner = np.array([left, top], np.float32)
+        boxes = (boxes.reshape(-1, 2, 2) * ratio + corner).reshape(-1, 4)
+        return boxes, points * ratio + corner, np.clip(scores, 0, 1)
+
+    def _buffer(self, input_wh: tuple[int, int]) -> tuple[Image, Float32]:
+        """The reused pixel and input buffers of one input size; a camera has one or two sizes, never many."""
+        if input_wh not in self._buffers:
+            if len(self._buffers) >= 4:
+                self._buffers.clear()
+            width, height = input_wh
+            self._buffers[input_wh] = (
+                np.zeros((height, width, 3), np.uint8),
+                np.zeros((1, 3, height, width), np.float32),
+            )
+        return self._buffers[input_wh]
+
+
+def open_detector(
+    manifest: Manifest, name: str, provider: str = "auto", threads: int = 1, *, min_face_px: float = 40
+) -> OnnxDetector:
+    """The detector of that name, its file checked and its provider proven.
+
+    Raises
+    ------
+    ModelError, ProviderError
+        It is not installed, was altered, or does not run on the provider that was named.
+    """
+    entry = manifest.detector(name)
+    width, height = entry.input.size_wh or (entry.input.multiple_of * 4, entry.input.multiple_of * 4)
+    session = Session(
+        models.read_ready(manifest, entry), provider, threads, golden_shape=(1, 3, height, width), name=name
+    )
+    return OnnxDetector(entry, session, min_face_px)
