@@ -26,8 +26,12 @@ _LOOPBACK = {"127.0.0.1", "localhost", "[::1]", "::1"}
 
 
 def mask_credentials(text: str) -> str:
-    """The text with the user and password of every URL in it replaced by `***`."""
-    return re.sub(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@'\"]*@", r"\1***@", text)
+    """The text with the user and password of every URL in it replaced by `***`.
+
+    Also where a password holds an `@`, and where a camera takes user and password as `user=…&password=…`.
+    """
+    text = re.sub(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s'\"]*@", r"\1***@", text)
+    return re.sub(r"(?i)\b((?:user|username|password|passwd|pass|pwd|token)=)[^&\s'\"]*", r"\1***", text)
 
 
 def _loopback_endpoint(value: object) -> object:

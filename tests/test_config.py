@@ -99,3 +99,19 @@ def test_a_file_that_is_missing_or_binary_is_said_to_be(tmp_path):
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00\x01" * 10)
     with pytest.raises(ConfigError, match="cannot be read"):
         config.load(tmp_path / "b.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://van:s3cret@10.0.0.21/stream1", "rtsp://***@10.0.0.21/stream1"),
+        ("rtsp://van:s3@cret@10.0.0.21/stream1", "rtsp://***@10.0.0.21/stream1"),
+        ("open RTSP://van:s3cret@cam/1, then http://a:b@c", "open RTSP://***@cam/1, then http://***@c"),
+        ("rtsp://cam:554/user=van&password=s3cret&channel=1", "rtsp://cam:554/user=***&password=***&channel=1"),
+        ("http://cam/mjpeg?Pwd=s3cret", "http://cam/mjpeg?Pwd=***"),
+        ("rtsp://cam/path@x", "rtsp://cam/path@x"),
+        ("no address at all, me@example.org", "no address at all, me@example.org"),
+    ],
+)
+def test_credentials_are_masked_wherever_a_camera_takes_them(text, shown):
+    assert config.mask_credentials(text) == shown
