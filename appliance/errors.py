@@ -5,7 +5,8 @@ LfrError                    what the command line prints as one sentence (exit c
 ├── ModelError              a model file is missing, altered, or does not do what its manifest entry says
 │   └── ProviderError       the execution provider that was asked for by name does not run
 ├── SourceError             a camera's source cannot be opened or read; it may come back
-│   └── SourceUnusable      it never will: wrong scheme, missing file, wrong credentials
+│   ├── SourceRefused       the camera refuses user and password; tried again slowly, as it may be set up anew
+│   └── SourceUnusable      it never will: wrong scheme or option, missing file, nothing in it
 ├── WatchlistError          a watchlist cannot be built, opened or trusted
 ├── AuthorityError          the deployment's record does not allow recognition
 ├── AuditError              the audit record cannot be written, or refuses what it was given
@@ -50,6 +51,10 @@ class ProviderError(ModelError):
 
 class SourceError(LfrError):
     """A source cannot be opened or read now; a live source is tried again."""
+
+
+class SourceRefused(SourceError):
+    """A camera answered and refuses user and password; it is tried again slowly, so that it does not lock us out."""
 
 
 class SourceUnusable(SourceError):
