@@ -1,0 +1,124 @@
+"""A scripted deployment for tests of the supervisor: one `lfr run` with fake workers.
+
+The scenario is a JSON file: `config` (a document), `acts` (process to its acts), `policy` and `pace` (changed fields),
+`starts_in_s`, `ends_in_s`, `kept_s`, `guard_after_s`.
+"""
+
+import hashlib
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from appliance import config as configuration
+from appliance.errors import LfrError, WatchlistError
+from appliance.ops.rooms import GuardFacts, ListFacts, Window
+from appliance.ops.supervisor import Pace, Supervisor
+from appliance.ops.workers import RestartPolicy, WorkerSpec
+from appliance.telemetry import configure_logging
+
+
+class FakeRooms:
+    """Writes down what it was asked in `acts.jsonl`; a watchlist is a text file `SEQUENCE id id …`."""
+
+    def __init__(self, scenario: dict, folder: Path) -> None:
+        self.scenario, self.folder = scenario, folder
+        now = datetime.now(UTC)
+        self._window = Window(
+            now + timedelta(seconds=scenario.get("starts_in_s", -60)),
+            now + timedelta(seconds=scenario.get("ends_in_s", 3600)),
+        )
+        self._kept_until = self._window.ends + timedelta(seconds=scenario.get("kept_s", 3600))
+        self._began = time.monotonic()
+        self._newest = 0
+
+    def prepare(self) -> None:
+        self.record("prepared")
+
+    def window(self) -> Window:
+        over = self.folder / "over"
+        return Window(self._window.starts, self._window.ends, over.read_text() if over.exists() else "")
+
+    def require(self) -> None:
+        pass
+
+    def open_list(self, path: Path) -> ListFacts:
+        text = path.read_text()
+        sequence, *ids = text.split()
+        if not sequence.isdigit():
+            raise WatchlistError("The watchlist was tampered with.")
+        if int(sequence) < self._newest:
+            raise WatchlistError("The watchlist is older than the one before.")
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return ListFacts(digest, int(sequence), frozenset(ids), {"theft": len(ids)})
+
+    def list_opened(self, facts: ListFacts, before: ListFacts | None) -> None:
+        self._newest = facts.sequence
+        known = before.ids if before else frozenset()
+        act = "watchlist.change" if before else "watchlist.open"
+        self.record(act, added=sorted(facts.ids - known), removed=sorted(known - facts.ids))
+
+    def record(self, act: str, **details: object) -> None:
+        with (self.folder / "acts.jsonl").open("a") as file:
+            file.write(json.dumps({"act": act, **details}) + "\n")
+
+    def people_base(self) -> dict[str, int]:
+        return self.scenario.get("people_base", {})
+
+    def save_tally(self, seen: dict[str, dict[str, int]]) -> None:
+        (self.folder / "tally.json").write_text(json.dumps(seen))
+
+    def guard(self, people_seen: int) -> GuardFacts:
+        after = self.scenario.get("guard_after_s")
+        if after is not None and time.monotonic() - self._began > after:
+            stop = self.scenario.get("guard_stops", False)
+            return GuardFacts(0.5, (0.2, 0.8), breach=True, stop=stop, sentence="Too many false alerts.")
+        return GuardFacts(0.0, (0.0, 0.1))
+
+    def end(self, reason: str) -> None:
+        if self.scenario.get("end_fails"):
+            raise LfrError("The key could not be destroyed.")
+        self.record("ended", reason=reason)
+
+    def purge_due(self) -> datetime | None:
+        return self._kept_until if datetime.now(UTC) < self._kept_until else None
+
+    def _spec(self, process: str, runtime: Path) -> WorkerSpec:
+        settings = {
+            "process": process,
+            "runtime": str(runtime),
+            "folder": str(self.folder),
+            "acts": self.scenario.get("acts", {}).get(process, ["live"]),
+            "warm_s": self.scenario.get("warm_s", {}).get(process, 0.0),
+        }
+        return WorkerSpec(process, "fake_worker:serve", settings)
+
+    def hub_spec(self, runtime: Path) -> WorkerSpec:
+        return self._spec("hub", runtime)
+
+    def console_spec(self, runtime: Path) -> WorkerSpec | None:
+        return self._spec("console", runtime) if "console" in self.scenario["config"] else None
+
+    def camera_spec(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
+        return self._spec(f"camera/{name}", runtime)
+
+
+def main(file: str) -> int:
+    path = Path(file)
+    scenario = json.loads(path.read_text())
+    config = configuration.parse(scenario["config"], path.parent / "config.yaml")
+    configure_logging("supervisor")
+    supervisor = Supervisor(
+        config,
+        FakeRooms(scenario, path.parent),
+        policy=RestartPolicy(**scenario.get("policy", {})),
+        pace=Pace(**scenario.get("pace", {})),
+    )
+    try:
+        code = supervisor.run()
+    except LfrError as error:
+        print(error)
+        return 1
+    if supervisor.summary is not None:
+        print(supervisor.summary.model_dump_json())
+    return code
