@@ -19,6 +19,8 @@ LfrError                    what the command line prints as one sentence (exit c
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class LfrError(Exception):
     """What went wrong and what to do about it, in one plain sentence that may be shown to a user.
@@ -86,7 +88,17 @@ class UnknownAlert(StreamError):
 
 
 class DecisionConflict(StreamError):
-    """A decision of that kind stands already; it must be undone before another can be made."""
+    """A decision of that kind stands already; it must be undone before another can be made.
+
+    Parameters
+    ----------
+    standing
+        The decision that stands (`alerts.alert.Decision`), when the hub or the journal named it.
+    """
+
+    def __init__(self, problem: str, remedy: str = "", standing: Any = None) -> None:
+        super().__init__(problem, remedy)
+        self.standing = standing
 
 
 class SecretError(LfrError):
