@@ -8,13 +8,15 @@ from typing import Any
 
 from appliance.alerts.alert import Decision
 from appliance.alerts.journal import Journal
-from appliance.errors import JournalError, LfrError
+from appliance.errors import JournalError, LfrError, StreamError
 from appliance.types import utc_text
 
 AuditSink = Callable[[str, str, dict[str, Any]], None]
-"""Writes one act: what was done (`decision`, `purge`, `view` …), by whom, and the details: ids, never pictures."""
+"""Writes one act: what was done (`decision.operator`, `purge`, `view.alert` …), by whom, details: ids, no pictures."""
 AuditFactory = Callable[[Path], AuditSink]
 """Gives the sink of a state folder; a module-level callable, so that a spawned hub can make its own."""
+
+_IDS_A_LINE = 500
 
 
 class Auditor:
@@ -40,14 +42,25 @@ class Auditor:
 
         Raises
         ------
-        JournalError
+        JournalError, StreamError
             The record or the journal cannot be written; call again later.
         """
         if self._sink is None:
             return
         for decision in self._journal.unaudited():
-            self.record("decision", decision.by, _details(decision))
+            self.record(f"decision.{decision.kind}", decision.by, _details(decision))
             self._journal.mark_audited(decision.seq)
+
+    def purged(self, ids: list[str], kept_hours: float) -> None:
+        """Write which alerts were deleted at the end of their time, some hundred ids a line.
+
+        Raises
+        ------
+        JournalError
+            The record cannot be written.
+        """
+        for start in range(0, len(ids), _IDS_A_LINE):
+            self.record("purge", "appliance", {"alerts": ids[start : start + _IDS_A_LINE], "kept_hours": kept_hours})
 
     def record(self, act: str, by: str, details: dict[str, Any]) -> None:
         """Write one act.
@@ -56,12 +69,16 @@ class Auditor:
         ------
         JournalError
             The record cannot be written.
+        StreamError
+            The record does not take such an act.
         """
         if self._sink is None:
             return
         try:
             self._sink(act, by, details)
-        except (LfrError, OSError, ValueError) as error:
+        except ValueError as error:
+            raise StreamError(f"The audit record does not take this: {error}") from error
+        except (LfrError, OSError) as error:
             raise JournalError(f"The audit record cannot be written: {error}") from error
 
 

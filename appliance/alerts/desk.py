@@ -95,7 +95,7 @@ class Desk:
             self._meter.count("lfr_hub_replies_unsent_total")
 
     def _refuse(self, request: bytes, error: Refused) -> Frames:
-        self._meter.count("lfr_hub_refused_total", source="reader", code=error.code)
+        self._meter.count("lfr_hub_refused_requests_total", reason=error.code)
         refusal = Refusal(code=error.code, message=str(error), standing=error.standing)
         return [b"error", request, body_of(refusal)]
 

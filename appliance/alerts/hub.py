@@ -96,7 +96,7 @@ from appliance.alerts.wire import (
     send,
 )
 from appliance.config import Config
-from appliance.errors import JournalError, LfrError
+from appliance.errors import JournalError, LfrError, SecretError, StreamError
 from appliance.heartbeat import Reporter
 from appliance.telemetry import configure_logging, die_with_parent
 from appliance.types import utc_now
@@ -199,9 +199,8 @@ class Hub:
         self._poller.register(router, zmq.POLLIN)
         self._newest = self.journal.newest
         self._status: Status | None = None
-        self._status_at_s = self._bare_at_s = time.monotonic()
+        self._status_at_s = self._second_at_s = time.monotonic()
         self._purged_at_s = float("-inf")
-        self._restore_counters()
 
     def _open(self, kind: int, endpoint: str, what: str, queue: int, max_bytes: int) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
@@ -253,7 +252,7 @@ class Hub:
             try:
                 arrival = self._sort(frames)
             except Refused as error:
-                self._count("lfr_hub_refused_total", source="camera", code=error.code)
+                self._count("lfr_hub_refused_messages_total", reason=error.code)
                 _log.error("a message from a camera was refused", reason=error.problem)
                 if frames[1:2] in ([b"alert"], [b"sighting"]):
                     send(self._cameras, [frames[0], b"nack", _id_in(frames), f"refused: {error.problem}".encode()])
@@ -301,10 +300,10 @@ class Hub:
                     else self.journal.append_sighting(arrival.header)
                     for arrival in arrivals
                 ]
-        except JournalError as error:
+        except (JournalError, SecretError) as error:
             self._in_trouble("disk", str(error))
             for arrival in arrivals:
-                self._count("lfr_hub_refused_total", source="camera", code="unavailable")
+                self._count("lfr_hub_refused_messages_total", reason="unavailable")
                 send(self._cameras, [arrival.sender, b"nack", arrival.header.id.encode(), f"retry: {error}".encode()])
             return
         self.trouble.pop("disk", None)
@@ -345,10 +344,12 @@ class Hub:
         if now_s - self._purged_at_s >= PURGE_EVERY_S:
             self._purged_at_s = now_s
             self._purge()
-        if now_s - self._status_at_s > SUPERVISOR_SILENT_S and now_s - self._bare_at_s >= STATUS_EVERY_S:
-            self._bare_at_s = now_s
-            self._audit()
-            self._publish_status(self._bare_status())
+        if now_s - self._second_at_s >= STATUS_EVERY_S:
+            self._second_at_s = now_s
+            if "audit" in self.trouble:
+                self._audit()
+            if now_s - self._status_at_s > SUPERVISOR_SILENT_S:
+                self._publish_status(self._bare_status())
 
     def _purge(self) -> None:
         before = utc_now() - timedelta(hours=self.settings.keep_hours)
@@ -361,16 +362,15 @@ class Hub:
         if ids:
             _log.info("alerts are purged", alerts=len(ids), kept_hours=self.settings.keep_hours)
             self._count("lfr_hub_purged_total", len(ids))
-            details = {"alerts": list(ids), "kept_hours": self.settings.keep_hours}
             try:
-                self._auditor.record("purge", "hub", details)
+                self._auditor.purged(ids, self.settings.keep_hours)
             except JournalError as error:
                 self._in_trouble("audit", str(error))
 
     def _audit(self) -> None:
         try:
             self._auditor.catch_up()
-        except JournalError as error:
+        except (JournalError, StreamError) as error:
             self._in_trouble("audit", str(error))
         else:
             self.trouble.pop("audit", None)
@@ -410,13 +410,6 @@ class Hub:
             ValueError
         ) as error:  # more series than a meter holds: a camera or category that is not of this deployment
             self._in_trouble("hub", str(error))
-
-    def _restore_counters(self) -> None:
-        tally = self.journal.tally(self.settings.deployment)
-        for (camera, category), n in tally.alerts.items():
-            self._count("lfr_alerts_total", n, camera=camera, category=category)
-        for (kind, value), n in tally.decisions.items():
-            self._count("lfr_decisions_total", n, kind=kind, outcome=value)
 
     def _fault(self, moment: str) -> None:
         if self.settings.fault:

@@ -131,6 +131,8 @@ class Journal(JournalReader):
                 "alert", stamped, stamped.id, alert.deployment, alert.camera, alert.entry.id, alert.entry.category,
                 alert.captured_at,
             )  # fmt: skip
+            if not self._sealer.current:  # replaced after a purge by another process, while it held the write lock
+                self._sealer = Vault.open(self._sealer.path)
             self._db.executemany(
                 "INSERT INTO pictures VALUES (?, ?, ?)",
                 [(seq, i, self._sealer.seal(alert.id, i, picture)) for i, picture in enumerate(pictures)],
@@ -230,15 +232,15 @@ class Journal(JournalReader):
 
     def _settle(self) -> None:
         """After a purge: empty the log, give space back, replace the key if it protects nothing any more."""
-        with self._explained():
-            if not self._db.execute("SELECT EXISTS (SELECT 1 FROM pictures)").fetchone()[0]:
+        with self.transaction():
+            empty = not self._db.execute("SELECT EXISTS (SELECT 1 FROM pictures)").fetchone()[0]
+            if empty:
                 self._vault = self._sealer = Vault.create(self.state_dir / database.KEY_NAME)
-                free, size = (
-                    self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size")
-                )
-                if free * size > _SHRINK_ABOVE_BYTES:
-                    # Only now: shrinking moves live pages and leaves their old place unwritten on the disk.
-                    self._db.execute("PRAGMA incremental_vacuum").fetchall()
+        with self._explained():
+            free, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
+            if empty and free * size > _SHRINK_ABOVE_BYTES:
+                # Only when empty: shrinking moves live pages and leaves their old place unwritten on the disk.
+                self._db.execute("PRAGMA incremental_vacuum").fetchall()
             # Busy when somebody reads an older state just now: the next purge tries again.
             self._settling_owed = bool(self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 

@@ -25,6 +25,7 @@ class Vault:
 
     def __init__(self, path: Path, key: bytes) -> None:
         self.path = path
+        self._stamp = _stamp(path)
         self._cipher = ChaCha20Poly1305(key)
 
     def __repr__(self) -> str:
@@ -81,6 +82,11 @@ class Vault:
             ) from None
         return cls(path, key)
 
+    @property
+    def current(self) -> bool:
+        """False once another process has replaced or destroyed the key; then `open` again."""
+        return self._stamp == _stamp(self.path)
+
     def seal(self, alert_id: str, position: int, picture: bytes | bytearray) -> bytes:
         """Nonce and ciphertext of one picture."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -102,6 +108,14 @@ class Vault:
                 f"Picture {position + 1} of alert {alert_id} does not open with {self.path}.",
                 "The key was replaced, or the journal was changed from outside.",
             ) from None
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        facts = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (facts.st_dev, facts.st_ino, facts.st_mtime_ns)
 
 
 def shred(path: Path) -> bool:

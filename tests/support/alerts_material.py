@@ -62,7 +62,9 @@ def sighting(entry: str = "B-1", at: datetime | None = None, **changes: Any) -> 
     return made.model_copy(update=changes)
 
 
-def decision(alert_id: str, kind: str = "operator", value: str = "match", by: str = "PC Singh", **more: Any) -> Decision:
+def decision(
+    alert_id: str, kind: str = "operator", value: str = "match", by: str = "PC Singh", **more: Any
+) -> Decision:
     made = {"alert_id": alert_id, "kind": kind, "value": value, "by": by, "at": datetime.now(UTC), **more}
     return Decision.model_validate(made)
 

@@ -1,0 +1,300 @@
+"""`lfr alerts` and `lfr decide`: the stream and the journal from a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from appliance.alerts.alert import Alert, Decision
+    from appliance.alerts.client import HubClient
+    from appliance.alerts.event import Event
+    from appliance.config import Config
+
+ConfigFile = Annotated[Path, typer.Option("-c", "--config", help="the configuration file", show_default=False)]
+
+_COLOURS = {"red": "bold red", "amber": "bold yellow", "green": "bold green", "blue": "bold blue"}
+_SHOWN = ("outcome", "engagement", "operator", "passed_on", "taken")
+_PLAIN_WIDTH = 150
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("alerts")(alerts)
+    app.command("decide")(decide)
+
+
+def alerts(
+    config: ConfigFile,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="one event a line, as the stream's headers")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what happens next, until Ctrl-C")] = False,
+    since: Annotated[int, typer.Option("--since", min=0, help="only what came after this sequence number")] = 0,
+) -> None:
+    """Alerts and decisions, from the journal and (with --follow) from the stream."""
+    from rich.console import Console
+
+    from appliance import config as configuration
+
+    read = configuration.load(config)
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    if follow:
+        _follow(read, since, console, as_json=as_json)
+        return
+    events = list(_everything(read))
+    if as_json:
+        for event in events:
+            if event.seq > since:
+                print(_line(event))  # noqa: T201
+        return
+    console.print(_table(events, since))
+
+
+def _everything(config: Config) -> Iterator[Event]:
+    """Every event from the journal of this machine, or from the hub of another."""
+    from appliance.alerts.client import HubClient
+    from appliance.alerts.journal import Journal
+    from appliance.errors import JournalError, StreamError
+
+    try:
+        reader = Journal.open_reader(config.alerts.state_dir)
+    except JournalError as missing:
+        try:
+            with HubClient(config.alerts.replay, timeout_s=1.0) as hub:
+                yield from hub.events()
+        except StreamError:
+            raise missing from None
+        return
+    with reader:
+        yield from reader.events()
+
+
+def _follow(config: Config, since: int, console: Console, *, as_json: bool) -> None:
+    """What the journal of this machine has, then what the stream brings, through restarts of the hub."""
+    from rich.console import Console
+
+    from appliance.alerts.event import Event
+    from appliance.alerts.journal import Journal
+    from appliance.alerts.subscriber import Connection, Reset, Subscriber
+    from appliance.errors import JournalError
+
+    people = Console(stderr=True, highlight=False)
+    epoch = ""
+
+    def show(event: Event) -> None:
+        if as_json:
+            print(_line(event), flush=True)  # noqa: T201
+        else:
+            console.print(_sentence(event), soft_wrap=True)
+
+    try:
+        with Journal.open_reader(config.alerts.state_dir) as reader:
+            epoch = reader.epoch
+            for event in reader.events(since + 1):
+                show(event)
+                since = event.seq
+    except JournalError as error:
+        people.print(f"{error} Waiting for the hub.", style="dim")
+    with Subscriber(
+        config.alerts.publish, config.alerts.replay, after_seq=since, epoch=epoch, pictures=False
+    ) as stream:
+        for item in stream:
+            if isinstance(item, Event):
+                show(item)
+            elif isinstance(item, Connection):
+                people.print("connected" if item.connected else "the hub does not answer; waiting for it", style="dim")
+            elif isinstance(item, Reset):
+                people.print("the journal was begun anew; from its start:", style="dim")
+
+
+def _line(event: Event) -> str:
+    return json.dumps({"topic": event.topic, **event.header.model_dump(mode="json")}, ensure_ascii=False)
+
+
+def _table(events: list[Event], since: int) -> Table:
+    from rich.table import Table
+
+    from appliance.alerts.alert import Alert, Decision
+
+    decisions: dict[str, list[Decision]] = {}
+    for event in events:
+        if isinstance(event.header, Decision):
+            decisions.setdefault(event.header.alert_id, []).append(event.header)
+    shown = [event.header for event in events if isinstance(event.header, Alert) and event.seq > since]
+    sightings = sum(event.topic == "sighting" and event.seq > since for event in events)
+    caption = f"alerts: {len(shown)}" + (f", sightings of the blue list: {sightings}" if sightings else "")
+    table = Table(caption=caption, caption_justify="left")
+    for name in ("seq", "time", "camera", "category", "person", "score / threshold", "state", "id"):
+        table.add_column(name, justify="right" if name == "seq" else "left", no_wrap=name in ("seq", "time", "id"))
+    for alert in shown:
+        table.add_row(
+            str(alert.seq),
+            f"{alert.captured_at.astimezone():%d %b %H:%M:%S}",
+            alert.camera,
+            _category(alert),
+            _person(alert),
+            f"{alert.score:.2f} / {alert.threshold:.2f}",
+            _state(decisions.get(alert.id, [])),
+            alert.id,
+        )
+    return table
+
+
+def _category(alert: Alert) -> str:
+    from rich.markup import escape
+
+    colour = _COLOURS[alert.entry.response]
+    return f"[{colour}]● {alert.entry.response.upper()}[/] {escape(alert.entry.category)}"
+
+
+def _person(alert: Alert) -> str:
+    from rich.markup import escape
+
+    warnings = f" [bold]⚠ {escape(', '.join(alert.entry.warnings))}[/]" if alert.entry.warnings else ""
+    return f"{escape(alert.entry.label)} ({escape(alert.entry.id)}){warnings}".strip()
+
+
+def _state(decisions: list[Decision]) -> str:
+    from rich.markup import escape
+
+    from appliance.alerts.event import standing_of
+
+    standing = standing_of(decisions)
+    for kind in _SHOWN:
+        if kind in standing:
+            made = standing[kind]
+            return f"{made.value.replace('_', ' ')} by {escape(made.by)}"
+    return "[bold]undecided[/]"
+
+
+def _sentence(event: Event) -> str:
+    """One event as one line."""
+    from rich.markup import escape
+
+    from appliance.alerts.alert import Alert, Decision
+
+    header = event.header
+    if isinstance(header, Alert):
+        return (
+            f"{header.seq:>5}  {header.captured_at.astimezone():%H:%M:%S}  {header.camera:<10}  {_category(header)}  "
+            f"{_person(header)}  {header.score:.2f} / {header.threshold:.2f}  {header.id}"
+        )
+    if isinstance(header, Decision):
+        reason = f": {escape(header.reason or header.note)}" if header.reason or header.note else ""
+        return (
+            f"{header.seq:>5}  {header.at.astimezone():%H:%M:%S}  decision    {header.value.replace('_', ' ')} "
+            f"({header.kind.replace('_', ' ')}) by {escape(header.by)}{reason}  on {header.alert_id}"
+        )
+    return (
+        f"{header.seq:>5}  {header.captured_at.astimezone():%H:%M:%S}  {header.camera:<10}  "
+        f"[{_COLOURS['blue']}]● BLUE[/] list: {escape(header.entry_id)} seen  "
+        f"{header.score:.2f} / {header.threshold:.2f}"
+    )
+
+
+def decide(
+    config: ConfigFile,
+    alert: Annotated[str, typer.Argument(help="the alert's id, or its sequence number", show_default=False)],
+    *,
+    match: Annotated[bool, typer.Option("--match", help="operator: it is the person")] = False,
+    no_match: Annotated[bool, typer.Option("--no-match", help="operator: it is not")] = False,
+    cannot_tell: Annotated[bool, typer.Option("--cannot-tell", help="operator: nobody could say")] = False,
+    taken: Annotated[bool, typer.Option("--taken", help="somebody is looking at it")] = False,
+    pass_on: Annotated[bool, typer.Option("--pass-on", help="to the engagement officers")] = False,
+    engage: Annotated[bool, typer.Option("--engage", help="engagement officer: speak to the person")] = False,
+    do_not_engage: Annotated[bool, typer.Option("--do-not-engage", help="engagement officer: do not")] = False,
+    outcome: Annotated[
+        str, typer.Option(help="confirmed, not_the_person, lost, arrested, no_action or other", show_default=False)
+    ] = "",
+    undo: Annotated[
+        str, typer.Option(help="take back: taken, operator, passed_on, engagement or outcome", show_default=False)
+    ] = "",
+    by: Annotated[str, typer.Option("--by", help="who decides", show_default=False)],
+    reason: Annotated[str, typer.Option("--reason", help="why", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="the decision as it was journaled")] = False,
+) -> None:
+    """Record what a person decided on an alert. Exactly one decision; a decision that stands must be undone first."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from appliance import config as configuration
+    from appliance.alerts.client import HubClient
+
+    chosen = [
+        (kind, value)
+        for given, kind, value in (
+            (match, "operator", "match"),
+            (no_match, "operator", "no_match"),
+            (cannot_tell, "operator", "cannot_tell"),
+            (taken, "taken", "taken"),
+            (pass_on, "passed_on", "passed_on"),
+            (engage, "engagement", "engage"),
+            (do_not_engage, "engagement", "do_not_engage"),
+            (outcome, "outcome", outcome.replace("-", "_")),
+            (undo, "undo", undo.replace("-", "_")),
+        )
+        if given
+    ]
+    if len(chosen) != 1:
+        raise typer.BadParameter("Give exactly one decision: --match, --no-match, --cannot-tell, --outcome …, --undo …")
+    kind, value = chosen[0]
+    read = configuration.load(config)
+    with HubClient(read.alerts.replay) as hub:
+        made = hub.decide(_decision(hub, alert, kind, value, by.strip(), reason.strip()))
+    if as_json:
+        print(made.model_dump_json())  # noqa: T201
+        return
+    said = f"undone: {value.replace('_', ' ')}" if kind == "undo" else value.replace("_", " ")
+    Console(highlight=False).print(
+        f"{escape(said)}, by {escape(made.by)}: recorded as number {made.seq}.", soft_wrap=True
+    )
+
+
+def _decision(hub: HubClient, alert: str, kind: str, value: str, by: str, reason: str) -> Decision:
+    from pydantic import ValidationError
+
+    from appliance.alerts.alert import DECISION_VALUES, Decision
+    from appliance.alerts.event import standing_of
+    from appliance.errors import StreamError
+    from appliance.types import utc_now
+
+    alert_id = _resolve(hub, alert)
+    undoes = None
+    if kind == "undo":
+        if value not in DECISION_VALUES or value == "undo":
+            kinds = ", ".join(name for name in DECISION_VALUES if name != "undo")
+            raise StreamError(f"There is no decision of kind {value!r} to undo.", f"Kinds are: {kinds}.")
+        of_alert = [e.header for e in hub.events() if isinstance(e.header, Decision) and e.header.alert_id == alert_id]
+        standing = standing_of(of_alert).get(value)
+        if standing is None:
+            raise StreamError(f"No decision of kind {value} stands for this alert.", "There is nothing to undo.")
+        undoes, value = standing.id, "undo"
+    document = {"alert_id": alert_id, "kind": kind, "value": value, "by": by, "at": utc_now(), "undoes": undoes}
+    # A long reason is a note: the short field is for counting.
+    document |= {"reason": reason} if len(reason) <= 64 else {"note": reason}
+    try:
+        return Decision.model_validate(document)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        field = ".".join(str(part) for part in wrong["loc"])
+        raise StreamError(f"The decision's {field} is not allowed: {wrong['msg']}.") from None
+
+
+def _resolve(hub: HubClient, alert: str) -> str:
+    """The id of an alert that was named by its id or by its sequence number."""
+    from appliance.errors import UnknownAlert
+
+    if not alert.isdigit():
+        return alert
+    found = hub.replay(int(alert), limit=1).events
+    if not found or found[0].seq != int(alert) or found[0].topic != "alert":
+        raise UnknownAlert(f"Number {alert} is no alert in the journal.", "lfr alerts lists them.")
+    return found[0].header.id
