@@ -26,7 +26,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from appliance.alerts.alert import Moment
 from appliance.errors import AuditError
@@ -56,6 +56,7 @@ ACTS: Final[dict[str, str]] = {
     "process.restarted": "the supervisor restarted a process",
     "guard.breach": "false alerts are above the limit with 95 % confidence",
     "guard.clear": "they no longer are",
+    "decision": "a decision on an alert, its kind in the details",
     "decision.taken": "somebody took an alert",
     "decision.operator": "an operator judged an alert",
     "decision.passed_on": "an alert was passed on to the street",
@@ -72,7 +73,8 @@ ACTS: Final[dict[str, str]] = {
     "user.removed": "a user was removed",
     "blue.walk": "an officer of the blue list walked past a camera on purpose",
     "end.begin": "the deployment is ending: by whom and why",
-    "wipe": "something was destroyed",
+    "wipe": "something is destroyed (stage begin) and was (stage done)",
+    "wipe.scan": "the folders were searched for what was destroyed, and what was found",
     "end": "the deployment has ended and everything named in the certificate is destroyed",
     "purge": "alerts were deleted at the end of their time",
     "report": "a report was written",
@@ -228,11 +230,13 @@ class Audit:
 
     Parameters
     ----------
-    state_dir
-        Folder of `audit.jsonl`, `audit.head` and `audit.lock`; made (mode 0700) where it is missing.
+    path
+        The state folder, or `audit.jsonl` in it; `audit.head` and `audit.lock` are beside it. The folder is made
+        (mode 0700) where it is missing.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, path: Path) -> None:
+        state_dir = path.parent if path.name == "audit.jsonl" else path
         self.path = state_dir / "audit.jsonl"
         self.head_path = state_dir / "audit.head"
         self._lock_path = state_dir / "audit.lock"
@@ -463,11 +467,18 @@ def _check_head(
 
 
 def sink(state_dir: Path) -> Callable[[str, str, dict[str, Any]], None]:
-    """A function `(act, by, details)` that records into this folder, for rooms that know nothing of this one."""
+    """A function `(act, by, details)` that records into this folder, for rooms that know nothing of this one.
+
+    It raises `AuditError` where the act is refused or cannot be written.
+    """
     audit = Audit(state_dir)
 
     def record(act: str, by: str, details: dict[str, Any]) -> None:
-        audit.append(Act(act=act, by=by, details=details))
+        try:
+            made = Act(act=act, by=by, details=details)
+        except ValidationError as error:
+            raise AuditError(f"The audit record refuses {act!r}: {error.errors()[0]['msg']}.") from None
+        audit.append(made)
 
     return record
 

@@ -28,7 +28,6 @@ from appliance.types import utc_now
 
 STATE_FILE: Final = "deployment.json"
 TALLY_FILE: Final = "tally.json"
-RUNTIME_FILE: Final = "runtime.dirs"
 SLOT_MINUTES: Final = 10
 ARCHIVE: Final = "archive"
 ARCHIVED: Final = (
@@ -311,23 +310,18 @@ class Store:
         return None
 
     def take_up(self, config: Config, now: datetime | None = None) -> DeploymentState:
-        """The state of this configuration's deployment, begun where there is none.
+        """The state of this configuration's deployment, begun where there is none (`authority.require` judges it).
 
         An earlier deployment that has ended and been purged is put into `archive/ID/` first.
 
         Raises
         ------
         AuthorityError
-            The deployment has ended already, or another one's alerts are still here.
+            Another deployment's state is still here, or the state cannot be believed.
         """
         wanted = config.deployment.id
         state = self.load()
         if state is not None and state.deployment == wanted:
-            if state.phase in ("ending", "ended", "purged"):
-                raise AuthorityError(
-                    f"deployment.id: the deployment {wanted} has ended and cannot be started again.",
-                    "A new deployment needs a new id, a new authorisation and a new watchlist.",
-                )
             return state
         if state is not None and state.phase != "purged":
             has = "has not ended" if state.phase in ("waiting", "running", "ending") else "still has alerts to keep"
@@ -371,22 +365,6 @@ def add_list(state: DeploymentState, record: ListRecord) -> DeploymentState:
     if state.lists and state.lists[-1].digest == record.digest:
         return state
     return state.model_copy(update={"lists": (*state.lists, record)})
-
-
-def note_runtime(state_dir: Path, runtime: Path) -> None:
-    """Remember a runtime folder that holds sockets and temporary files, so that the end finds it after a crash."""
-    folders = [*runtime_dirs(state_dir), runtime]
-    text = "".join(f"{folder}\n" for folder in dict.fromkeys(folders))
-    write_atomic(state_dir / RUNTIME_FILE, text.encode())
-
-
-def runtime_dirs(state_dir: Path) -> list[Path]:
-    """The runtime folders that were noted and not yet forgotten."""
-    try:
-        text = (state_dir / RUNTIME_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    return [Path(line) for line in text.splitlines() if line]
 
 
 class CameraTally(BaseModel):
