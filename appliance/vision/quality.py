@@ -1,0 +1,214 @@
+"""How good each face of a frame is for recognition, and the gates that say which are good enough, with reasons.
+
+The pose is that of a mean head seen by a weak-perspective camera, a few degrees off for heads that are not mean: it
+tells a turned head from a frontal one, and is never used to recognise anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from appliance.types import Faces, Float32, Image
+from appliance.vision.aligner import align
+from appliance.vision.models import ARCFACE_TEMPLATE
+
+_EYES_MM = 63.0
+_DEPTHS_MM = (0.0, 0.0, 30.0, 5.0, 5.0)
+_DARK, _BRIGHT = 12, 243
+
+
+def _mean_head() -> npt.NDArray[np.float64]:
+    """Five landmarks of a mean head, `(5, 3)`, mm; y downwards, z towards the camera."""
+    flat = np.array(ARCFACE_TEMPLATE)
+    scale = _EYES_MM / np.linalg.norm(flat[1] - flat[0])
+    points = np.column_stack([flat * scale, _DEPTHS_MM])
+    return np.asarray(points - points.mean(axis=0))
+
+
+_TO_CAMERA = np.linalg.pinv(_mean_head())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quality:
+    """Measures of each face, as a struct of arrays; each of shape `(n,)`, float32.
+
+    Attributes
+    ----------
+    size_px
+        Height of the face's box, pixels of the frame.
+    detection
+        The detector's score, 0 to 1.
+    sharpness
+        Fine detail over all detail of the aligned crop: see `sharpness`.
+    yaw_deg, pitch_deg, roll_deg
+        Head turned to the image's right, lowered, and tilted clockwise; degrees.
+    brightness, contrast
+        Mean and standard deviation of the aligned crop's luma, 0 to 255.
+    clipped
+        Share of the crop's pixels that are nearly black or nearly white.
+    score
+        All of it in one figure, 0 to 1, to choose the better of two pictures of one person.
+    """
+
+    size_px: Float32
+    detection: Float32
+    sharpness: Float32
+    yaw_deg: Float32
+    pitch_deg: Float32
+    roll_deg: Float32
+    brightness: Float32
+    contrast: Float32
+    clipped: Float32
+    score: Float32
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def select(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Quality:
+        """The measures of the faces at a mask or at indices."""
+        return Quality(*(getattr(self, item.name)[which] for item in fields(self)))
+
+
+def pose_deg(landmarks: Float32) -> tuple[Float32, Float32, Float32]:
+    """Yaw, pitch and roll of faces from five landmarks, degrees.
+
+    A linear fit of a weak-perspective camera to a mean head: the first step of DeMenthon and Davis, "Model-based object
+    pose in 25 lines of code", IJCV 15, 1995.
+
+    Parameters
+    ----------
+    landmarks
+        `(n, 5, 2)`, pixels.
+
+    Returns
+    -------
+    tuple of arrays
+        Each `(n,)`. Yaw is positive for a nose that points to the image's right, pitch for one that points down, roll
+        for a head whose left eye (right in the image) is lower.
+    """
+    centred = landmarks.astype(np.float64) - landmarks.mean(axis=1, keepdims=True)
+    rows = np.einsum("jk,nki->nij", _TO_CAMERA, centred)
+    rows /= np.maximum(np.linalg.norm(rows, axis=2, keepdims=True), 1e-12)
+    forward = np.cross(rows[:, 0], rows[:, 1])[:, 2]
+    eyes = landmarks[:, 1].astype(np.float64) - landmarks[:, 0]
+    roll = np.arctan2(eyes[:, 1], eyes[:, 0])
+    cos, sin = np.cos(roll), np.sin(roll)
+    right, down = rows[:, 0, 2], rows[:, 1, 2]
+    yaw = np.arctan2(cos * right + sin * down, forward)
+    pitch = np.arctan2(-sin * right + cos * down, forward)
+    degrees = (np.degrees(angle).astype(np.float32) for angle in (yaw, pitch, roll))
+    return next(degrees), next(degrees), next(degrees)
+
+
+def sharpness(gray: npt.NDArray[np.uint8]) -> float:
+    """Detail finer than about two pixels as a share of all contrast, per cent, in the direction that has less of it.
+
+    The standard deviation of what a small blur along one axis takes away, over that of the whole: of both axes the
+    lesser, because motion blurs along one. Relative to the contrast, so that a dim face counts as no less sharp than a
+    bright one. A face that was small, and is enlarged by the alignment, counts as unsharp: the detail is not there.
+    """
+    picture = gray.astype(np.float32)
+    fine = min(float((picture - cv2.GaussianBlur(picture, size, 1.0)).std()) for size in ((7, 1), (1, 7)))
+    # The constant keeps a flat crop, which is all sensor noise, from counting as all detail.
+    return 100 * fine / (float(picture.std()) + 4.0)
+
+
+def assess(frame_bgr: Image, faces: Faces, crops_bgr: Image | None = None) -> Quality:
+    """The measures of each face of a frame.
+
+    Parameters
+    ----------
+    crops_bgr
+        The faces' aligned crops `(n, 112, 112, 3)`, where they were made already.
+    """
+    crops = align(frame_bgr, faces.landmarks) if crops_bgr is None else crops_bgr
+    photo = np.zeros((len(faces), 4), np.float32)
+    for row, crop in zip(photo, crops, strict=True):
+        gray = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+        inner = gray[16:-8, 16:-16].astype(np.uint8, copy=False)
+        row[:] = (
+            sharpness(inner),
+            inner.mean(),
+            inner.std(),
+            np.count_nonzero((inner <= _DARK) | (inner >= _BRIGHT)) / inner.size,
+        )
+    sharp, brightness, contrast, clipped = photo.T.copy()
+    yaw, pitch, roll = pose_deg(faces.landmarks)
+    size = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
+    score = (
+        np.clip(size / 80, 0.05, 1) ** 0.5
+        * np.clip(sharp / 16, 0.05, 1)
+        * np.clip(1 - np.hypot(yaw / 70, pitch / 55), 0.05, 1)
+        * np.clip(contrast / 30, 0.1, 1)
+        * np.clip(1.2 - clipped, 0.1, 1)
+        * faces.scores
+    ).astype(np.float32)
+    return Quality(size, faces.scores, sharp, yaw, pitch, roll, brightness, contrast, clipped, score)
+
+
+_Check = tuple[npt.NDArray[np.bool_], Callable[[int], str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The least that a face must be to be compared, or enrolled.
+
+    Attributes
+    ----------
+    min_size_px
+        Height of the face's box, pixels.
+    min_detection, min_sharpness, min_contrast, max_clipped
+        As in `Quality`.
+    max_yaw_deg, max_pitch_deg, max_roll_deg
+        Either way.
+    """
+
+    min_size_px: float = 40
+    min_detection: float = 0.5
+    min_sharpness: float = 4.0
+    max_yaw_deg: float = 45
+    max_pitch_deg: float = 40
+    max_roll_deg: float = 60
+    min_contrast: float = 10
+    max_clipped: float = 0.5
+
+    def passes(self, quality: Quality) -> npt.NDArray[np.bool_]:
+        """Which faces pass: `(n,)`."""
+        return np.asarray(~np.logical_or.reduce([failed for failed, _ in self._checks(quality)]))
+
+    def reasons(self, quality: Quality, i: int) -> tuple[str, ...]:
+        """Why face i does not pass, in plain words; empty where it does."""
+        return tuple(words(i) for failed, words in self._checks(quality) if failed[i])
+
+    def _checks(self, q: Quality) -> tuple[_Check, ...]:
+        """Of each thing that is looked at: who fails, and how to say it of face i."""
+        flat, side, nod, tilt = q.contrast, np.abs(q.yaw_deg), np.abs(q.pitch_deg), np.abs(q.roll_deg)
+        return (
+            (~(q.size_px >= self.min_size_px),
+             lambda i: f"too small: {q.size_px[i]:.0f} px high, {self.min_size_px:.0f} needed"),
+            (~(q.detection >= self.min_detection),
+             lambda i: f"not clearly a face: detector score {q.detection[i]:.2f}, {self.min_detection:.2f} needed"),
+            (~(q.sharpness >= self.min_sharpness),
+             lambda i: f"too blurred: sharpness {q.sharpness[i]:.1f}, {self.min_sharpness:.1f} needed"),
+            (~(side <= self.max_yaw_deg),
+             lambda i: f"turned to the side: about {side[i]:.0f}°, at most {self.max_yaw_deg:.0f}° allowed"),
+            (~(nod <= self.max_pitch_deg),
+             lambda i: f"looking {'down' if q.pitch_deg[i] > 0 else 'up'}: about {nod[i]:.0f}°, "
+             f"at most {self.max_pitch_deg:.0f}° allowed"),
+            (~(tilt <= self.max_roll_deg),
+             lambda i: f"tilted: {tilt[i]:.0f}°, at most {self.max_roll_deg:.0f}° allowed"),
+            (~(flat >= self.min_contrast),
+             lambda i: f"too little contrast: {flat[i]:.0f} of 255, {self.min_contrast:.0f} needed"),
+            (~(q.clipped <= self.max_clipped),
+             lambda i: f"{'over' if q.brightness[i] > 127 else 'under'}exposed: {100 * q.clipped[i]:.0f} % of the face "
+             f"without detail, at most {100 * self.max_clipped:.0f} % allowed"),
+        )  # fmt: skip
+
+
+LIVE = Gate()
+ENROLMENT = Gate()
