@@ -7,7 +7,8 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application. Modules import their rooms inside the commands, so that help is quick."""
-    from appliance.cli import alerts, models
+    from appliance.cli import alerts, keys, models
 
+    app.add_typer(keys.app, name="keys")
     app.add_typer(models.app, name="models")
     alerts.register(app)
