@@ -33,6 +33,11 @@ MIN_GOLDEN_COSINE = 0.99
 _log = structlog.get_logger(__name__)
 
 
+def gpu_present() -> bool:
+    """Whether an NVIDIA driver shows a device here: a fallback to the CPU is then something to repair."""
+    return Path("/dev/nvidia0").exists() or Path("/dev/nvidiactl").exists()
+
+
 class Session:
     """A network on a proven execution provider.
 
@@ -52,7 +57,8 @@ class Session:
     provider
         The one that was proven, one of `PROVIDERS`.
     fallback
-        Why `auto` did not get the best one; empty where it did, or where a provider was named.
+        Why `auto` did not get the best one; empty where it did, or where a provider was named. Logged as a warning where
+        there is a GPU.
     golden_s
         Seconds that the golden inference took, warm.
 
@@ -95,11 +101,8 @@ class Session:
         self.fallback = " ".join(reasons)
         self.input = self._session.get_inputs()[0].name
         self.outputs = tuple(output.name for output in self._session.get_outputs())
-        if self.fallback:
-            driver = Path("/dev/nvidia0").exists()
-            (_log.warning if driver else _log.info)(
-                "provider_fallback", model=self.name, provider=self.provider, reason=self.fallback
-            )
+        if self.fallback and gpu_present():
+            _log.warning("provider_fallback", model=self.name, provider=self.provider, reason=self.fallback)
 
     def run(self, batch: Float32, outputs: tuple[str, ...] | None = None) -> list[Float32]:
         """One inference.

@@ -1,0 +1,72 @@
+"""`lfr evaluate`: how accurate the recognition is, measured on your own pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Measure how accurate the recognition is.")
+
+
+@app.command()
+def faces(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One folder a person, several pictures in some.")],
+    watchlist_size: Annotated[int, typer.Option("--watchlist-size", min=1, help="People on the drawn watchlists.")],
+    detector: Annotated[str, typer.Option(help="Of the manifest.")] = "centerface",
+    embedder: Annotated[str, typer.Option(help="Of the manifest.")] = "mobilefacenet",
+    provider: Annotated[str, typer.Option(help="auto, cpu, cuda or tensorrt.")] = "auto",
+    threshold: Annotated[float | None, typer.Option(help="Also show this one; default: the embedder's own.")] = None,
+    draws: Annotated[int, typer.Option(min=1, max=1000, help="Watchlists to draw.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the draws; the same one gives the same figures.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Open-set accuracy: how many people on a watchlist are found, at how many false alerts.
+
+    Each watchlist holds one picture a person; another picture of the same person must be found, one of anybody else
+    must not. Figures are for single pictures: the appliance sees several of a person who passes.
+    """
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Table
+
+    from appliance.evaluation import openset
+    from appliance.vision import models
+
+    manifest = models.load_manifest()
+    own = manifest.embedder(embedder).threshold
+    people = openset.people_in(folder)
+    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("pictures", total=sum(map(len, people)))
+        vectors, refs = openset.embed_people(
+            people, manifest, detector, embedder, provider, progress=lambda done: progress.update(task, completed=done)
+        )
+    result = openset.measure(
+        vectors, watchlist_size, threshold=own if threshold is None else threshold, draws=draws, seed=seed
+    ).model_copy(update={"models": refs})
+    if as_json:
+        typer.echo(result.model_dump_json())
+        return
+    console = Console(highlight=False)
+    console.print(
+        f"{result.people} people, {result.pictures} pictures ({result.pictures_without_face} without a face); "
+        f"{draws} watchlists of {watchlist_size}: {result.mated_people} people on the list and "
+        f"{result.non_mated_people} not on it pass each."
+    )
+    table = Table(
+        "false alerts a face", "threshold", "found", "95 % interval", "measured false alerts", "95 % interval"
+    )
+    rows = [*result.wanted.items(), ("at the threshold", result.at_threshold)]
+    for name, point in rows:
+        if point is None:
+            table.add_row(name, "too few strangers to tell", *[""] * 4)
+            continue
+        low, high = point.tpir_interval
+        least, most = point.fpir_interval
+        table.add_row(
+            name, f"{point.threshold:.3f}", f"{point.tpir:.1%}", f"{low:.1%} to {high:.1%}", f"{point.fpir:.3%}",
+            f"{least:.3%} to {most:.3%}",
+        )  # fmt: skip
+    console.print(table)
