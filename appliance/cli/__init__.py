@@ -25,7 +25,9 @@ app = typer.Typer(
 def main() -> None:
     """Run one command; every expected failure is one plain sentence on standard error and exit code 1."""
     from appliance.cli import commands
+    from appliance.telemetry import configure_logging
 
+    configure_logging("lfr")
     commands.register(app)
     try:
         app()
