@@ -83,6 +83,8 @@ class CameraView:
             return "stopped", ""
         if not worker.alive or beat is None:
             return "starting", f"its process was lost ({worker.last_fall}) and starts again" if worker.last_fall else ""
+        if beat.state == "draining":
+            return "ended", "its file is done; the last alerts are handed over"
         if beat.state in ("live", "reconnecting", "failed", "ended"):
             age = self.age_s(now)
             if beat.state == "live" and age is not None and age > STALLED_S:

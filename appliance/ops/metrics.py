@@ -58,9 +58,15 @@ HISTOGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lfr_nonmatch_dwell_seconds": ("From captured to overwritten, for those who did not match", ("camera",)),
 }
 ALLOWED_LABELS = frozenset(
-    {"camera", "reason", "category", "kind", "outcome", "stage", "process", "provider", "code", "version", "state"}
+    [
+        *("camera", "reason", "category", "kind", "outcome", "stage"),
+        *("process", "provider", "code", "version", "state", "source"),
+    ]
 )
 """No other label is ever exported: none of these can stand for a person."""
+
+RESTORED = frozenset({"lfr_alerts", "lfr_decisions"})
+"""Counters that the hub takes from the journal when it starts: over incarnations the highest counts, not the sum."""
 
 Gauge = tuple[str, dict[str, str], float]
 
@@ -73,7 +79,9 @@ class _Series:
     value: float = 0.0
     buckets: tuple[int, ...] = ()
 
-    def plus(self, sample: Sample) -> _Series:
+    def plus(self, sample: Sample, restored: bool = False) -> _Series:
+        if restored:
+            return _Series(sample.kind, max(self.value, sample.value))
         grown = tuple(a + b for a, b in zip(self.buckets, sample.buckets, strict=True)) if self.buckets else None
         return _Series(sample.kind, self.value + sample.value, grown or tuple(sample.buckets))
 
@@ -111,7 +119,7 @@ class Ledger:
         for sample in samples:
             if sample.kind != "gauge":
                 key = (_base(sample), _labels(process, sample))
-                past[key] = past.get(key, _Series(sample.kind)).plus(sample)
+                past[key] = past.get(key, _Series(sample.kind)).plus(sample, key[0] in RESTORED)
         self._gone[process].add(incarnation)
 
     def _allowed(self, sample: Sample) -> bool:
@@ -129,12 +137,12 @@ class Ledger:
                 for key, series in past.items():
                     known = sums.get(key)
                     added = Sample(name=key[0], kind="counter", value=series.value, buckets=list(series.buckets))
-                    sums[key] = _Series(series.kind, *_plus(known, added))
+                    sums[key] = _Series(series.kind, *_plus(known, added, key[0] in RESTORED))
             for process, (_, samples) in self._live.items():
                 for sample in samples:
                     if sample.kind != "gauge":
                         key = (_base(sample), _labels(process, sample))
-                        sums[key] = _Series(sample.kind, *_plus(sums.get(key), sample))
+                        sums[key] = _Series(sample.kind, *_plus(sums.get(key), sample, key[0] in RESTORED))
             return sums
 
     def gauges(self) -> list[Gauge]:
@@ -153,8 +161,8 @@ class Ledger:
         return sum(s.value for (name, have), s in self.sums().items() if name == base and wanted <= set(have))
 
 
-def _plus(known: _Series | None, sample: Sample) -> tuple[float, tuple[int, ...]]:
-    series = (known or _Series(sample.kind)).plus(sample)
+def _plus(known: _Series | None, sample: Sample, restored: bool) -> tuple[float, tuple[int, ...]]:
+    series = (known or _Series(sample.kind)).plus(sample, restored)
     return series.value, series.buckets
 
 

@@ -60,7 +60,7 @@ class Rooms(Protocol):
     """The deployment as the supervisor sees it."""
 
     def prepare(self) -> None:
-        """Check models and take up the record of the deployment."""
+        """Take up the record of the deployment."""
         ...
 
     def window(self) -> Window:
@@ -68,7 +68,11 @@ class Rooms(Protocol):
         ...
 
     def require(self) -> None:
-        """Raise `AuthorityError` unless the record allows recognition (the moment aside)."""
+        """Raise `ModelError` or `AuthorityError` unless models and record allow recognition (the moment aside)."""
+        ...
+
+    def started(self) -> None:
+        """Record that recognition starts, with models and thresholds."""
         ...
 
     def open_list(self, path: Path) -> ListFacts:
@@ -99,8 +103,12 @@ class Rooms(Protocol):
         """Destroy what the end of a deployment destroys; harmless when it happened already."""
         ...
 
-    def purge_due(self) -> datetime | None:
-        """When the last alert must be gone; None when nothing is left. Purges what is due already."""
+    def kept_until(self) -> datetime | None:
+        """When the last alert must be gone; None when none is kept."""
+        ...
+
+    def purge(self) -> None:
+        """Delete alerts whose time is over. Only while no hub runs."""
         ...
 
     def hub_spec(self, runtime: Path) -> WorkerSpec:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import importlib
 import multiprocessing
+import operator
 import os
 import random
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
@@ -36,8 +36,8 @@ class RestartPolicy:
     first_delay_s, max_delay_s
         The wait before the first restart, doubled for each further one up to the longest, each ± `jitter` of itself.
     cap, cap_window_s
-        More falls than `cap` within the window and the worker counts as failed: it is then tried only once in
-        `failed_delay_s`.
+        After more than `cap` falls in a row, none of them after `cap_window_s` of good work, the worker counts as
+        failed: it is then tried only once in `failed_delay_s`.
     stuck_s, warming_s
         A worker that was ready and stays silent this long is killed; one that is still warming has longer.
     """
@@ -58,6 +58,26 @@ class RestartPolicy:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """Settings that are made in the new process, so that the supervisor need not import the room they belong to.
+
+    Attributes
+    ----------
+    target
+        `package.module:Class` or `package.module:Class.method`.
+    given
+        Its keyword arguments, picklable.
+    """
+
+    target: str
+    given: dict[str, Any] = field(default_factory=dict)
+
+    def make(self) -> Any:
+        """Call it."""
+        return _find(self.target)(**self.given)
+
+
+@dataclass(frozen=True)
 class WorkerSpec:
     """How a process is made; calling it again is the restart.
 
@@ -68,7 +88,7 @@ class WorkerSpec:
     target
         `package.module:function`, called in the new process with `settings`; the supervisor never imports it.
     settings
-        Anything picklable; a callable without arguments is asked for them at each start.
+        Anything picklable, or a `Recipe`; a callable without arguments is asked for them at each start.
     """
 
     name: str
@@ -91,17 +111,35 @@ def _enter(name: str, target: str, settings: Any, supervisor: int) -> None:
     with contextlib.suppress(PermissionError):
         os.setsid()  # Ctrl-C in the terminal is the supervisor's to handle, in its order
     configure_logging(name)
-    module, _, function = target.partition(":")
     try:
-        getattr(importlib.import_module(module), function)(settings)
+        _find(target)(settings.make() if isinstance(settings, Recipe) else settings)
     except LfrError as error:
         structlog.get_logger().error(str(error))
         sys.exit(1)
 
 
+def _find(target: str) -> Any:
+    module, _, path = target.partition(":")
+    return operator.attrgetter(path)(importlib.import_module(module))
+
+
 @dataclass
 class Worker:
-    """A process that is kept running until it has ended by itself or is told to stop."""
+    """A process that is kept running until it has ended by itself or is told to stop.
+
+    Attributes
+    ----------
+    restarts
+        How often it was started again.
+    falls
+        How often in a row it was lost without having worked well for `policy.cap_window_s`.
+    failed
+        It fell more often than `policy.cap`.
+    ended
+        It left by itself, its work done.
+    complaint
+        What it said when it reported that it had failed.
+    """
 
     spec: WorkerSpec
     policy: RestartPolicy = field(default_factory=RestartPolicy)
@@ -115,7 +153,9 @@ class Worker:
     ended: bool = False
     wanted: bool = False
     last_fall: str = ""
-    _falls: deque[float] = field(default_factory=deque)
+    falls: int = 0
+    complaint: str = ""
+    _good_since: float = 0.0
     _next_start_at: float = 0.0
     _started_once: bool = False
 
@@ -148,9 +188,12 @@ class Worker:
         if beat.pid != self.pid:
             return False
         self.beat, self.heard_at = beat, now
-        if beat.state not in ("starting", "failed") and now - self.started_at > self.policy.cap_window_s:
-            self._falls.clear()
-            self.failed = False
+        if beat.state == "failed":
+            self.complaint = beat.detail
+        elif beat.state != "starting":
+            self._good_since = self._good_since or now
+            if now - self._good_since > self.policy.cap_window_s:
+                self.falls, self.failed, self.complaint = 0, False, ""
         return True
 
     def tend(self, now: float) -> str | None:
@@ -170,7 +213,7 @@ class Worker:
                 code = self.process.exitcode
                 self._clear()
                 if self.wanted:
-                    lost = _why(code)
+                    lost = _why(code) + (f": {self.complaint.rstrip('.')}" if self.complaint else "")
                     self._fell(now, lost)
         if self.wanted and self.process is None and now >= self._next_start_at:
             self._start(now)
@@ -203,18 +246,16 @@ class Worker:
         if self._started_once:
             self.restarts += 1
         self._started_once = True
-        self.beat = None
+        self.beat, self._good_since = None, 0.0
         self.started_at = self.heard_at = now
         self.process = self.spec.make()
         self.process.start()
 
     def _fell(self, now: float, why: str) -> None:
         self.last_fall = why
-        self._falls.append(now)
-        while self._falls and now - self._falls[0] > self.policy.cap_window_s:
-            self._falls.popleft()
-        self.failed = len(self._falls) > self.policy.cap
-        delay = self.policy.failed_delay_s if self.failed else self.policy.delay_s(len(self._falls), self.draw())
+        self.falls += 1
+        self.failed = self.falls > self.policy.cap
+        delay = self.policy.failed_delay_s if self.failed else self.policy.delay_s(self.falls, self.draw())
         self._next_start_at = now + delay
 
     def _clear(self) -> None:

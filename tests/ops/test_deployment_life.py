@@ -27,7 +27,7 @@ def test_at_the_end_time_cameras_stop_everything_is_destroyed_and_the_console_li
     assert run.process.poll() is None
     assert run.statuses()[-1]["watchlist_entries"] == 0
     assert run.wait() == 0
-    assert "every alert is purged: nothing is left to decide" in run.events()
+    assert "purge.asked" in acts_of(run)
 
 
 def test_at_the_end_time_without_a_console_the_run_ends(start_run):

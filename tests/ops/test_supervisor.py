@@ -1,5 +1,6 @@
 """Real processes, spawned, killed and signalled; only what they do is scripted."""
 
+import itertools
 import json
 import os
 import signal
@@ -40,7 +41,7 @@ def test_a_stuck_worker_is_killed_and_started_again_and_no_counter_goes_down(sta
     run.until(lambda: "camera/north was lost" in run.events(), what="the kill")
     before = run.metrics()[people]
     run.until(recovered, what="people seen again")
-    for older, newer in zip(seen, seen[1:], strict=False):
+    for older, newer in itertools.pairwise(seen):
         for key, value in older.items():
             if key[0].endswith(("_total", "_bucket", "_count", "_sum")):
                 assert newer[key] >= value, key

@@ -13,7 +13,8 @@ from pathlib import Path
 from appliance import config as configuration
 from appliance.errors import LfrError, WatchlistError
 from appliance.ops.rooms import GuardFacts, ListFacts, Window
-from appliance.ops.supervisor import Pace, Supervisor
+from appliance.ops.supervisor import Supervisor
+from appliance.ops.turns import Pace
 from appliance.ops.workers import RestartPolicy, WorkerSpec
 from appliance.telemetry import configure_logging
 
@@ -80,8 +81,14 @@ class FakeRooms:
             raise LfrError("The key could not be destroyed.")
         self.record("ended", reason=reason)
 
-    def purge_due(self) -> datetime | None:
-        return self._kept_until if datetime.now(UTC) < self._kept_until else None
+    def kept_until(self) -> datetime | None:
+        return self._kept_until
+
+    def purge(self) -> None:
+        self.record("purge.asked")
+
+    def started(self) -> None:
+        self.record("deployment.start")
 
     def _spec(self, process: str, runtime: Path) -> WorkerSpec:
         settings = {

@@ -1,7 +1,7 @@
 """Scripted workers for tests of the supervisor: they report as told, crash as told, hang as told.
 
-`settings` is a dictionary: `process`, `runtime`, `folder` (where attempts are counted and a hub writes what it hears) and
-`acts`, one per attempt (the last repeats): `live`, `absent`, `stuck`, `crash`, `end`, `stubborn`, `fails`.
+`settings` is a dictionary: `process`, `runtime`, `folder` (where attempts are counted and a hub writes what it hears)
+and `acts`, one per attempt (the last repeats): `live`, `absent`, `stuck`, `crash`, `end`, `stubborn`, `fails`.
 """
 
 import os

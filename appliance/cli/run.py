@@ -1,0 +1,40 @@
+"""`lfr run`: the appliance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    config: Annotated[Path, typer.Option("-c", "--config", help="The configuration file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary at the end as JSON.")] = False,
+) -> None:
+    """Run the appliance: hub, cameras and, where configured, the console.
+
+    Ends by itself when every source is a finite file and all are done, or when the deployment is over. Ctrl-C or
+    SIGTERM ends it within five seconds with everything flushed; a second one ends it at once.
+    """
+    import sys
+
+    from rich.console import Console
+
+    from appliance import config as configuration
+    from appliance.ops.duties import Duties
+    from appliance.ops.supervisor import Supervisor
+    from appliance.telemetry import configure_logging
+
+    read = configuration.load(config)
+    configure_logging("supervisor")
+    supervisor = Supervisor(read, Duties(read))
+    try:
+        code = supervisor.run()
+    finally:
+        if supervisor.summary is not None:
+            if as_json:
+                typer.echo(supervisor.summary.model_dump_json())
+            elif sys.stdout.isatty():
+                Console().print(supervisor.summary.table())
+    raise typer.Exit(code)
