@@ -13,7 +13,8 @@ LfrError                    what the command line prints as one sentence (exit c
 ├── JournalError            the journal cannot be read or written
 ├── StreamError             the hub cannot be reached, or answered with a refusal
 │   ├── UnknownAlert        no such alert in the journal
-│   └── DecisionConflict    somebody else decided first
+│   ├── DecisionConflict    somebody else decided first
+│   └── RequestRefused      the hub answered that it will not do this; asking again is useless
 └── SecretError             a key file is missing, readable by others, or not a key
 """
 
@@ -99,6 +100,10 @@ class DecisionConflict(StreamError):
     def __init__(self, problem: str, remedy: str = "", standing: Any = None) -> None:
         super().__init__(problem, remedy)
         self.standing = standing
+
+
+class RequestRefused(StreamError):
+    """The hub answered that what it was asked is not allowed or not well formed; asking again is useless."""
 
 
 class SecretError(LfrError):

@@ -26,7 +26,7 @@ from appliance.alerts.wire import (
     request_id,
     send,
 )
-from appliance.errors import DecisionConflict, StreamError, UnknownAlert
+from appliance.errors import DecisionConflict, RequestRefused, StreamError, UnknownAlert
 
 TIMEOUT_S = 3.0
 _RETRY_S = 1.0
@@ -197,4 +197,6 @@ def _refusal(body: bytes) -> StreamError:
         return UnknownAlert(refusal.message)
     if refusal.code == "conflict":
         return DecisionConflict(refusal.message, standing=refusal.standing)
+    if refusal.code in {"bad_request", "too_large"}:
+        return RequestRefused(refusal.message)
     return StreamError(refusal.message)
