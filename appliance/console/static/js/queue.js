@@ -1,0 +1,155 @@
+// The queue: compact cards, newest undecided first. A card keeps its element for as long as it is shown.
+
+import { $, badge, h, say } from "./dom.js";
+import { category, shortAge, standing, VALUES } from "./words.js";
+
+const MAX_DONE = 60;
+
+export class Queue {
+  constructor(store, outbox, { select, selected, isOpen }) {
+    this.store = store;
+    this.outbox = outbox;
+    this.select = select;
+    this.selected = selected;
+    this.isOpen = isOpen; // whether a case still waits for this person's decision
+    this.cards = new Map();
+    this.held = new Set(); // arrived while the pointer was over the queue: shown when it leaves, so that nothing moves under it
+    this.hovering = false;
+    const scroll = $("queue-scroll");
+    scroll.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") this.hovering = true; });
+    scroll.addEventListener("pointerleave", () => this.release());
+    $("queue-new").addEventListener("click", () => {
+      this.release();
+      scroll.scrollTop = 0;
+    });
+    setInterval(() => this.ages(), 1000);
+  }
+
+  release() {
+    this.hovering = false;
+    if (this.held.size) {
+      this.held.clear();
+      this.draw();
+    }
+  }
+
+  /** A new alert came: hold it back while somebody is about to click. */
+  arrived(id) {
+    if (this.hovering && !this.quietlyEmpty()) this.held.add(id);
+  }
+
+  quietlyEmpty() {
+    return $("queue-open").children.length === 0;
+  }
+
+  /** The ids in the order in which they are shown. */
+  order() {
+    const all = this.store.newestFirst();
+    const open = all.filter((kase) => this.isOpen(kase) && !this.held.has(kase.alert.id));
+    const done = all.filter((kase) => !this.isOpen(kase)).slice(0, MAX_DONE);
+    return { open, done };
+  }
+
+  draw() {
+    const { open, done } = this.order();
+    this.fill($("queue-open"), open);
+    this.fill($("queue-done"), done);
+    const shown = new Set([...open, ...done].map((kase) => kase.alert.id));
+    for (const id of this.cards.keys()) if (!shown.has(id)) this.cards.delete(id);
+    $("queue-open-empty").hidden = open.length > 0;
+    const total = open.length + this.held.size;
+    say($("queue-open-count"), String(total));
+    say($("queue-done-count"), String(this.store.newestFirst().filter((kase) => !this.isOpen(kase)).length));
+    say($("count-open"), String(total));
+    $("count-open").dataset.some = total > 0;
+    const button = $("queue-new");
+    button.disabled = this.held.size === 0;
+    say(button, this.held.size ? `${this.held.size} new ↑` : "");
+  }
+
+  fill(list, cases) {
+    const scroll = $("queue-scroll");
+    const anchor = scroll.scrollTop > 40 ? this.firstVisible(scroll) : null;
+    const before = anchor ? anchor.getBoundingClientRect().top : 0;
+    const focused = document.activeElement;
+    cases.forEach((kase, i) => {
+      const card = this.card(kase);
+      if (list.children[i] !== card) list.insertBefore(card, list.children[i] || null);
+    });
+    while (list.children.length > cases.length) list.lastChild.remove();
+    if (focused && focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+    if (anchor && anchor.isConnected) scroll.scrollTop += anchor.getBoundingClientRect().top - before;
+  }
+
+  firstVisible(scroll) {
+    const top = scroll.getBoundingClientRect().top;
+    return [...this.cards.values()].find((card) => card.isConnected && card.getBoundingClientRect().top >= top) || null;
+  }
+
+  card(kase) {
+    const id = kase.alert.id;
+    let card = this.cards.get(id);
+    if (!card) {
+      const { entry, camera } = kase.alert;
+      card = h("li", { "data-id": id, "data-response": entry.response },
+        h("button", { type: "button", class: "card", onclick: () => this.select(id, true) },
+          h("img", { class: "card-face", src: `/api/alerts/${id}/face.jpg`, alt: "", loading: "lazy", width: 56, height: 56 }),
+          h("span", { class: "card-text" },
+            h("span", { class: "card-line" }, badge(entry.response), h("b", { class: "card-category" }, category(entry.category)),
+              h("span", { class: "card-age", "data-at": kase.alert.captured_at })),
+            h("span", { class: "card-label" }, entry.label || entry.id),
+            h("span", { class: "card-line card-low" }, h("span", { class: "card-camera" }, camera),
+              h("span", { class: "card-warn" }, entry.warnings.length ? `⚠ ${entry.warnings.join(", ")}` : ""),
+              h("span", { class: "chip" })))));
+      this.cards.set(id, card);
+    }
+    const stands = standing(kase);
+    const open = this.isOpen(kase);
+    const isNew = open && !stands.taken && !stands.engagement;
+    const unsent = this.outbox.of(id).length > 0;
+    card.classList.toggle("fresh", isNew);
+    card.classList.toggle("done", !open);
+    const button = card.firstChild;
+    if (this.selected() === id) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+    const chip = card.querySelector(".chip");
+    const last = stands.outcome || stands.engagement || stands.operator || stands.passed_on || stands.taken;
+    let text = "New";
+    if (last) text = last.kind === "taken" ? last.by : VALUES[last.value];
+    if (last && last.kind === "taken") text = `Taken: ${last.by}`;
+    if (unsent) text = "Not sent yet";
+    say(chip, text);
+    chip.dataset.value = unsent ? "unsent" : last ? last.value : "new";
+    this.showAge(card);
+    return card;
+  }
+
+  showAge(card) {
+    const place = card.querySelector(".card-age");
+    say(place, shortAge(this.store.ageOf(place.dataset.at)));
+  }
+
+  ages() {
+    for (const card of this.cards.values()) this.showAge(card);
+  }
+
+  /** The neighbour of an alert in the order shown: step 1 down, -1 up. */
+  neighbour(id, step) {
+    const { open, done } = this.order();
+    const ids = [...open, ...done].map((kase) => kase.alert.id);
+    if (!ids.length) return null;
+    const at = ids.indexOf(id);
+    if (at < 0) return ids[0];
+    return ids[Math.min(ids.length - 1, Math.max(0, at + step))];
+  }
+
+  newestOpen() {
+    const { open } = this.order();
+    return open.length ? open[0].alert.id : null;
+  }
+
+  reveal(id) {
+    const card = this.cards.get(id);
+    if (card) card.scrollIntoView({ block: "nearest" });
+  }
+}

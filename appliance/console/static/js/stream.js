@@ -1,0 +1,94 @@
+// The one connection to the console: server-sent events, taken up again where they broke off.
+
+const SILENT_MS = 4000;
+const FRESH_AFTER_MS = 10 * 60 * 1000;
+
+export function openStream(store) {
+  let source = null;
+  let wait = 400;
+  let timer = 0;
+  let lostAt = 0;
+
+  const listen = (name, handler) =>
+    source.addEventListener(name, (event) => {
+      store.lastHeard = performance.now();
+      handler(event.data ? JSON.parse(event.data) : {}, event);
+    });
+
+  const keep = (event) => {
+    if (event.lastEventId) store.position = event.lastEventId;
+  };
+
+  function connect() {
+    clearTimeout(timer);
+    if (source) source.close();
+    // After a long absence what was deleted meanwhile must leave the page too: start from a snapshot.
+    if (lostAt && performance.now() - lostAt > FRESH_AFTER_MS) store.position = "";
+    source = new EventSource(`/api/stream?previews=1&after=${encodeURIComponent(store.position)}`);
+    store.lastHeard = performance.now();
+    listen("snapshot", (data, event) => {
+      keep(event);
+      store.replaceAll(data);
+    });
+    listen("alert", (data, event) => {
+      keep(event);
+      store.upsert(data);
+    });
+    listen("gone", (data, event) => {
+      keep(event);
+      store.remove(data.id);
+    });
+    listen("status", (data) => {
+      store.status = data;
+      store.emit("status");
+    });
+    listen("beat", (data) => {
+      wait = 400;
+      lostAt = 0;
+      store.offset = Date.parse(data.now) - Date.now();
+      store.sessionLeft = data.session_s;
+      store.link = data;
+      if (!store.connected) {
+        store.connected = true;
+        store.everConnected = true;
+        store.emit("connected");
+      }
+      store.emit("link");
+    });
+    listen("preview", (data) => store.emit("preview", data));
+    listen("busy", (data) => store.emit("busy", data));
+    listen("signedout", (data) => {
+      source.close();
+      store.emit("signedout", data);
+    });
+    listen("closing", () => lost());
+    source.onerror = () => lost();
+  }
+
+  async function lost() {
+    source.close();
+    clearTimeout(timer);
+    if (!lostAt) lostAt = performance.now();
+    if (store.connected) {
+      store.connected = false;
+      store.emit("link");
+    }
+    try {
+      const answer = await fetch("/api/session");
+      if (answer.status === 401) {
+        store.emit("signedout", { message: "You have been signed out." });
+        return;
+      }
+    } catch {
+      store.emit("link"); // no answer: the console cannot be reached, the banner says so
+    }
+    timer = setTimeout(connect, wait * (0.75 + Math.random() / 2));
+    wait = Math.min(wait * 1.7, 5000);
+  }
+
+  setInterval(() => {
+    if (source.readyState !== EventSource.CLOSED && performance.now() - store.lastHeard > SILENT_MS) lost();
+  }, 1000);
+  addEventListener("online", () => { wait = 400; connect(); });
+  connect();
+}
