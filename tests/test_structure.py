@@ -9,9 +9,23 @@ import appliance
 
 ROOT = Path(appliance.__file__).parent
 # From the lowest room to the highest; a room may import those before it, and itself.
-LAYERS = (
-    "errors types config telemetry heartbeat vision watchlist alerts camera deployment evaluation ops console demo cli"
-).split()
+LAYERS = [
+    "errors",
+    "types",
+    "config",
+    "telemetry",
+    "heartbeat",
+    "vision",
+    "watchlist",
+    "alerts",
+    "camera",
+    "deployment",
+    "evaluation",
+    "ops",
+    "console",
+    "demo",
+    "cli",
+]
 
 
 def room_of(module: str) -> str:

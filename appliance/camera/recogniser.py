@@ -91,13 +91,23 @@ class Recogniser:
         self._evidence: dict[int, _Evidence] = {}
         self._alerted_s: dict[str, float] = {}
 
-    def choose(self, tracks: Sequence[Track | None], quality: Float32, now_s: float, at_most: int) -> list[int]:
-        """Which faces of the frame to embed, the least known tracks first.
+    def due(self, tracks: Sequence[Track | None], now_s: float) -> list[int]:
+        """The faces of the frame (positions) whose track was not embedded a moment ago."""
+        every_s = self._policy.embed_every_s
+        return [
+            i
+            for i, track in enumerate(tracks)
+            if track is not None
+            and ((known := self._evidence.get(track.id)) is None or now_s - known.embedded_s >= every_s)
+        ]
+
+    def choose(self, tracks: Sequence[Track], quality: Float32, at_most: int) -> list[int]:
+        """Which of the faces that are due to embed (positions, ascending): the least known tracks first, then the best.
 
         Parameters
         ----------
         tracks
-            The track of each face, or None.
+            The track of each face.
         quality
             An array of shape `(n,)`: 0 for faces that did not pass the gate, else 0 to 1.
         at_most
@@ -105,16 +115,10 @@ class Recogniser:
         """
         wanted: list[tuple[int, float, int]] = []
         for i, track in enumerate(tracks):
-            if track is None or quality[i] <= 0:
-                continue
-            known = self._evidence.get(track.id)
-            if known is not None:
-                better = quality[i] > known.best_quality * 1.1
-                if known.embedded >= self._policy.embed_at_most and not better:
-                    continue
-                if now_s - known.embedded_s < self._policy.embed_every_s:
-                    continue
-            wanted.append((known.embedded if known else 0, -float(quality[i]), i))
+            known = self._evidence.get(track.id, _Evidence())
+            better = quality[i] > known.best_quality * 1.1
+            if quality[i] > 0 and (better or known.embedded < self._policy.embed_at_most):
+                wanted.append((known.embedded, -float(quality[i]), i))
         return sorted(i for _, _, i in sorted(wanted)[:at_most])
 
     def add(

@@ -45,7 +45,8 @@ class Track:
         elapsed_s = now_s - self.updated_s
         shift = self.velocity * np.float32(min(elapsed_s, 0.5))
         centre = (self.velocity + self.velocity[[2, 3, 0, 1]]) * np.float32(0.5)
-        return self.box_xyxy + shift + centre * np.float32(max(0.0, elapsed_s - 0.5))
+        box: Float32 = self.box_xyxy + shift + centre * np.float32(max(0.0, elapsed_s - 0.5))
+        return box
 
 
 class Tracker:

@@ -1,0 +1,309 @@
+"""One camera's process: frames in, alerts to the hub, heartbeats to the supervisor, everything else overwritten."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import cv2
+import structlog
+
+from appliance.alerts.alert import ModelRefs, PreviewHeader, Sighting
+from appliance.alerts.outbox import Outbox
+from appliance.camera.pipeline import Armed, Finding, Identity, Pipeline
+from appliance.camera.recogniser import Policy
+from appliance.camera.live import LiveSource
+from appliance.camera.source import FastSource, open_source
+from appliance.config import Camera, Matching, Models, Redaction, WatchlistFile
+from appliance.errors import LfrError
+from appliance.heartbeat import Reporter
+from appliance.telemetry import configure_logging, die_with_parent
+from appliance.types import Frame, utc_now
+from appliance.vision import models as manifests
+from appliance.vision.detector import open_detector
+from appliance.vision.embedder import open_embedder
+from appliance.vision.quality import Gate
+from appliance.watchlist.index import open_index
+from appliance.watchlist.sealed import open_sealed
+
+READ_TIMEOUT_S = 0.2
+DRAIN_TIMEOUT_S = 3.0
+RELOAD_RETRY_S = 10.0
+
+log = structlog.get_logger()
+
+Source = LiveSource | FastSource
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """Everything that a camera's process is told when it is spawned."""
+
+    camera: Camera
+    models: Models
+    matching: Matching
+    redaction: Redaction
+    watchlist: WatchlistFile
+    deployment: str
+    location: str
+    runtime: Path
+    run_id: str
+    ends: datetime
+    min_sequence: int = 0
+
+    @property
+    def process(self) -> str:
+        """The name of the process in logs, metrics and heartbeats."""
+        return f"camera/{self.camera.name}"
+
+
+def serve(settings: CameraSettings) -> None:
+    """Run one camera until its source ends, the window ends or the supervisor says stop. A process entry.
+
+    Exit code 0 when it ended as it should; 1 with one log line when it cannot start.
+    """
+    die_with_parent()
+    configure_logging(settings.process)
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    cv2.setNumThreads(max(1, settings.models.threads))
+    reporter = Reporter(settings.runtime, settings.process)
+    reporter.beat("starting")
+    try:
+        CameraProcess(settings, reporter, stop).run()
+    except LfrError as error:
+        log.error("camera cannot run", camera=settings.camera.name, problem=str(error))
+        reporter.beat("failed", now=True, detail=str(error))
+        reporter.close()
+        raise SystemExit(1) from None
+    reporter.close()
+
+
+class Armoury:
+    """The watchlist in use and the one that is being prepared to replace it, off the recognition loop."""
+
+    def __init__(self, settings: CameraSettings, embedder_ref: str) -> None:
+        self._settings = settings
+        self._embedder_ref = embedder_ref
+        self._next: Armed | None = None
+        self._thread: threading.Thread | None = None
+        self._retry_s = 0.0
+        self.problem = ""
+        self.armed = self._load(settings.min_sequence)
+
+    def offer(self, digest: str, min_sequence: int) -> bool:
+        """Take up a watchlist that is ready, and begin to prepare the one wanted; True when it was changed now.
+
+        Called between two frames, so that no search ever sees half of a list.
+        """
+        if self._next is not None:
+            old, self.armed, self._next = self.armed, self._next, None
+            old.wipe()
+            return True
+        busy = self._thread is not None and self._thread.is_alive()
+        if digest and digest != self.armed.watchlist.digest and not busy and time.monotonic() >= self._retry_s:
+            self._retry_s = time.monotonic() + RELOAD_RETRY_S
+            self._thread = threading.Thread(target=self._prepare, args=(digest, min_sequence), daemon=True)
+            self._thread.start()
+        return False
+
+    def close(self) -> None:
+        """Overwrite the lists in memory."""
+        if self._thread is not None:
+            self._thread.join(2.0)
+        self.armed.wipe()
+        if self._next is not None:
+            self._next.wipe()
+
+    def _prepare(self, digest: str, min_sequence: int) -> None:
+        try:
+            armed = self._load(min_sequence)
+        except LfrError as error:
+            self.problem = str(error)
+            log.error("the changed watchlist is not taken up; the present one stays", problem=self.problem)
+            return
+        if armed.watchlist.digest != digest:  # the file changed again; the supervisor has not yet checked that one
+            armed.wipe()
+            return
+        self.problem = ""
+        self._next = armed
+
+    def _load(self, min_sequence: int) -> Armed:
+        config = self._settings.watchlist
+        watchlist = open_sealed(
+            config.file,
+            config.key,
+            builders_dir=config.builders_dir,
+            approvers_dir=config.approvers_dir,
+            approvals=config.approvals,
+            deployment=self._settings.deployment,
+            now=utc_now(),
+            min_sequence=min_sequence,
+            max_entries=config.max_entries,
+            embedder_ref=self._embedder_ref,
+        )
+        return Armed(watchlist, open_index(watchlist))
+
+
+class CameraProcess:
+    """The loop that joins source, pipeline, outbox and heartbeat."""
+
+    def __init__(self, settings: CameraSettings, reporter: Reporter, stop: threading.Event) -> None:
+        self._settings = settings
+        self._name = settings.camera.name
+        self._reporter = reporter
+        self._meter = reporter.meter
+        self._stop = stop
+        manifest = manifests.load_manifest(settings.models.dir)
+        self._detector = open_detector(
+            manifest,
+            settings.models.detector,
+            settings.models.provider,
+            settings.models.threads,
+            min_face_px=settings.camera.min_face_px,
+        )
+        embedder = open_embedder(manifest, settings.models.embedder, settings.models.provider, settings.models.threads)
+        self._provider = embedder.provider
+        self._armoury = Armoury(settings, embedder.ref)
+        self._pipeline = Pipeline(
+            self._detector,
+            embedder,
+            Gate(min_size_px=settings.camera.min_face_px),
+            policy_of(settings.matching, embedder.threshold),
+            Identity(
+                settings.deployment,
+                self._name,
+                settings.location,
+                settings.run_id,
+                ModelRefs(detector=self._detector.ref, embedder=embedder.ref),
+            ),
+            settings.redaction.style,
+            self._meter,
+            begin_score=self._detector.match_threshold,
+        )
+        self._outbox = Outbox(f"ipc://{settings.runtime}/hub", self._name)
+        self._next_preview_s = 0.0
+        self._dropped: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Work until the source or the window ends, or until told to stop; then hand over what is left and wipe."""
+        source = open_source(self._settings.camera)
+        log.info("camera is ready", source=self._settings.camera.safe_source, provider=self._provider)
+        over = False
+        try:
+            while not (over or self._stop.is_set()):
+                over = self._window_is_over() or self._turn(source)
+            self._pipeline.finish()
+        finally:
+            source.close()
+            self._armoury.close()
+        if over:
+            self._drain(source)
+        else:
+            self._outbox.drained(DRAIN_TIMEOUT_S / 2)
+            self._beat(source, "stopped", now=True)
+        self._outbox.close()
+
+    def _turn(self, source: Source) -> bool:
+        """One frame at most; True when the source is at its end."""
+        self._outbox.pump(0)
+        self._beat(source, source.state)
+        wanted = self._reporter.wanted
+        if wanted.stop:
+            self._stop.set()
+        if self._armoury.offer(wanted.watchlist, wanted.watchlist_min_sequence):
+            log.info("watchlist changed", watchlist=self._armoury.armed.watchlist.digest[:12])
+        frame = source.read(READ_TIMEOUT_S)
+        if frame is None:
+            return source.finite and source.state in ("ended", "failed")
+        if frame.media_s is None:
+            self._observe("capture", time.monotonic() - frame.captured_monotonic_s)
+        try:
+            for finding in self._pipeline.process(frame, self._armoury.armed):
+                self._send(finding)
+            self._preview(frame)
+        finally:
+            captured_s = frame.captured_monotonic_s
+            source.release(frame)
+            self._meter.observe("lfr_nonmatch_dwell_seconds", time.monotonic() - captured_s, camera=self._name)
+        return False
+
+    def _send(self, finding: Finding) -> None:
+        alert = finding.alert
+        started_s = time.monotonic()
+        if alert.entry.response == "blue":
+            self._outbox.send_sighting(
+                Sighting(
+                    id=alert.id,
+                    deployment=alert.deployment,
+                    camera=alert.camera,
+                    captured_at=alert.captured_at,
+                    entry_id=alert.entry.id,
+                    score=alert.score,
+                    threshold=alert.threshold,
+                )
+            )
+        else:
+            self._outbox.send_alert(alert, (finding.scene_jpg, finding.face_jpg, finding.photo_jpg))
+        self._outbox.pump(0)
+        self._observe("publish", time.monotonic() - started_s)
+
+    def _preview(self, frame: Frame) -> None:
+        camera = self._settings.camera
+        now_s = time.monotonic()
+        if camera.preview_fps <= 0 or now_s < self._next_preview_s:
+            return
+        self._next_preview_s = now_s + 1 / camera.preview_fps
+        preview = self._pipeline.preview(frame, camera.preview_width_px)
+        header = PreviewHeader(camera=self._name, at=frame.captured_at_utc, people=preview.people)
+        self._outbox.send_preview(header, preview.jpg)
+
+    def _beat(self, source: Source, state: str, *, now: bool = False) -> None:
+        for reason, count in source.dropped.items():
+            new = count - self._dropped.get(reason, 0)
+            if new > 0:
+                self._meter.count("lfr_frames_dropped_total", new, camera=self._name, reason=reason)
+                self._dropped[reason] = count
+        armed = self._armoury.armed
+        self._reporter.beat(
+            state,
+            now=now,
+            detail=source.detail or self._armoury.problem,
+            last_frame_age_s=source.last_frame_age_s,
+            fps=source.fps,
+            provider=self._provider,
+            watchlist=armed.watchlist.digest,
+            watchlist_entries=len(armed.watchlist.entries),
+            index_recall=armed.index.recall,
+            index_kind=armed.index.kind,
+            pending=self._outbox.pending,
+        )
+
+    def _drain(self, source: Source) -> None:
+        """Wait for the hub to acknowledge everything, however long it is away, unless told to stop."""
+        while self._outbox.pending and not self._stop.is_set():
+            self._outbox.pump(0.1)
+            self._beat(source, "draining")
+        self._beat(source, "failed" if source.state == "failed" else "ended", now=True)
+
+    def _window_is_over(self) -> bool:
+        until = self._reporter.wanted.recognise_until_utc
+        ends = datetime.fromisoformat(until) if until else self._settings.ends
+        return utc_now() >= ends
+
+    def _observe(self, stage: str, seconds: float) -> None:
+        self._meter.observe("lfr_stage_seconds", seconds, camera=self._name, stage=stage)
+
+
+def policy_of(matching: Matching, model_threshold: float) -> Policy:
+    """The configuration's thresholds, or the embedder's own where it sets none."""
+    policy = Policy(
+        threshold=model_threshold if matching.threshold is None else matching.threshold, cooldown_s=matching.cooldown_s
+    )
+    rules = {name: rule.threshold for name, rule in matching.categories.items() if rule.threshold is not None}
+    return replace(policy, category_thresholds=rules)

@@ -1,0 +1,130 @@
+"""An alert needs evidence: two frames that agree, or one far above; once a track and entry, then a cool-down."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from appliance.camera.recogniser import MAX_ENTRIES_A_TRACK, Policy, Recogniser
+from appliance.camera.tracker import Track
+from appliance.types import Matches
+from appliance.watchlist.entry import Entry
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+POLICY = Policy(threshold=0.5, category_thresholds={"terrorism": 0.4}, alone_margin=0.1, cooldown_s=60)
+ENTRIES = [
+    Entry(id="A", category="theft", label="a", response="amber"),
+    Entry(id="B", category="theft", label="b", response="amber"),
+    Entry(id="T", category="terrorism", label="t", response="red"),
+]
+
+
+def a_track(number: int = 1) -> Track:
+    return Track(number, np.array([0, 0, 50, 60], np.float32), NOON, 0.0)
+
+
+def scores(*pairs: tuple[int, float]) -> Matches:
+    """The candidates of one probe: (position of the entry, score)."""
+    rows = [entry for entry, _ in pairs]
+    return Matches(
+        np.array([rows], np.int32), np.array([rows], np.int32), np.array([[score for _, score in pairs]], np.float32)
+    )
+
+
+def add(recogniser: Recogniser, track: Track, matches: Matches, now_s: float):
+    return recogniser.add([track], [0], np.array([0.8], np.float32), matches, ENTRIES, now_s)
+
+
+def test_two_frames_that_agree_are_a_candidate_with_the_mean_score():
+    recogniser, track = Recogniser(POLICY), a_track()
+    assert add(recogniser, track, scores((0, 0.54)), 0.0) == []
+    (candidate,) = add(recogniser, track, scores((0, 0.58)), 0.2)
+    assert candidate.entry.id == "A"
+    assert candidate.score == pytest.approx(0.56)
+    assert candidate.frames == 2
+
+
+def test_one_frame_is_enough_only_far_above_the_threshold():
+    assert add(Recogniser(POLICY), a_track(), scores((0, 0.59)), 0.0) == []
+    assert len(add(Recogniser(POLICY), a_track(), scores((0, 0.61)), 0.0)) == 1
+
+
+def test_the_frame_that_is_shown_must_itself_be_similar_enough():
+    recogniser, track = Recogniser(POLICY), a_track()
+    add(recogniser, track, scores((0, 0.59)), 0.0)
+    assert add(recogniser, track, scores((0, 0.49)), 0.2) == []
+
+
+def test_a_track_alerts_once_for_an_entry():
+    recogniser, track = Recogniser(POLICY), a_track()
+    assert len(add(recogniser, track, scores((0, 0.9)), 0.0)) == 1
+    assert [add(recogniser, track, scores((0, 0.9)), t) for t in (0.2, 0.4, 100.0)] == [[], [], []]
+
+
+def test_another_track_of_the_same_entry_waits_for_the_cool_down():
+    recogniser = Recogniser(POLICY)
+    assert len(add(recogniser, a_track(1), scores((0, 0.9)), 0.0)) == 1
+    assert add(recogniser, a_track(2), scores((0, 0.9)), 59.0) == []
+    assert len(add(recogniser, a_track(3), scores((0, 0.9)), 61.0)) == 1
+
+
+def test_a_category_has_its_own_threshold():
+    (candidate,) = add(Recogniser(POLICY), a_track(), scores((2, 0.52)), 0.0)
+    assert candidate.threshold == 0.4
+
+
+def test_of_two_entries_in_one_frame_only_the_better_is_an_alert():
+    (candidate,) = add(Recogniser(POLICY), a_track(), scores((1, 0.8), (0, 0.7)), 0.0)
+    assert candidate.entry.id == "B"
+
+
+def test_rows_without_a_candidate_are_passed_over():
+    assert add(Recogniser(POLICY), a_track(), scores((-1, -1.0)), 0.0) == []
+
+
+def test_the_evidence_of_a_track_that_ended_is_gone():
+    recogniser, track = Recogniser(POLICY), a_track()
+    add(recogniser, track, scores((0, 0.55)), 0.0)
+    recogniser.forget([track])
+    assert recogniser.embedded(track) == 0
+    assert add(recogniser, track, scores((0, 0.55)), 0.2) == []
+
+
+def test_the_entries_weighed_for_one_track_are_bounded():
+    recogniser, track = Recogniser(POLICY), a_track()
+    many = [Entry(id=f"E{i}", category="theft", label="", response="amber") for i in range(MAX_ENTRIES_A_TRACK * 3)]
+    for i in range(len(many)):
+        recogniser.add([track], [0], np.array([0.8], np.float32), scores((i, 0.1)), many, i * 0.2)
+    assert len(recogniser._evidence[track.id].scores) <= MAX_ENTRIES_A_TRACK
+
+
+class TestChoosingFacesToEmbed:
+    quality = np.array([0.5, 0.9, 0.7], np.float32)
+
+    def test_the_least_known_then_the_best_come_first(self):
+        recogniser, tracks = Recogniser(POLICY), [a_track(1), a_track(2), a_track(3)]
+        assert recogniser.choose(tracks, self.quality, at_most=2) == [1, 2]
+        add(recogniser, tracks[1], scores((0, 0.1)), 0.0)
+        assert recogniser.choose(tracks, self.quality, at_most=2) == [0, 2]
+
+    def test_faces_that_failed_the_gate_are_left(self):
+        quality = np.array([0.0, 0.9], np.float32)
+        assert Recogniser(POLICY).choose([a_track(1), a_track(2)], quality, at_most=8) == [1]
+
+    def test_a_track_is_not_due_in_every_frame_and_a_face_of_nobody_never(self):
+        recogniser, track = Recogniser(POLICY), a_track()
+        assert recogniser.due([None, track], 0.0) == [1]
+        add(recogniser, track, scores((0, 0.1)), 0.0)
+        assert recogniser.due([track], 0.04) == []
+        assert recogniser.due([track], 0.2) == [0]
+
+    def test_after_enough_frames_only_a_better_one_counts(self):
+        recogniser, track = Recogniser(POLICY), a_track()
+        for i in range(POLICY.embed_at_most):
+            add(recogniser, track, scores((0, 0.1)), i * 0.2)
+        assert recogniser.choose([track], np.array([0.8], np.float32), at_most=8) == []
+        assert recogniser.choose([track], np.array([0.95], np.float32), at_most=8) == [0]
+
+    def test_no_faces_is_no_work(self):
+        assert Recogniser(POLICY).due([], 0.0) == []
+        assert Recogniser(POLICY).choose([], np.zeros(0, np.float32), at_most=8) == []
