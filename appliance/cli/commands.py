@@ -7,7 +7,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application. Modules import their rooms inside the commands, so that help is quick."""
-    from appliance.cli import alerts, console, evaluate, keys, models, run
+    from appliance.cli import alerts, console, doctor, evaluate, keys, models, run
 
     app.add_typer(keys.app, name="keys")
     app.add_typer(models.app, name="models")
@@ -15,3 +15,4 @@ def register(app: typer.Typer) -> None:
     alerts.register(app)
     app.command()(run.run)
     console.register(app)
+    app.command()(doctor.doctor)

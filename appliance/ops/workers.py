@@ -11,6 +11,7 @@ import multiprocessing
 import operator
 import os
 import random
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -108,6 +109,8 @@ def _enter(name: str, target: str, settings: Any, supervisor: int) -> None:
     die_with_parent()
     if os.getppid() != supervisor:
         os._exit(1)
+    # A core dump would write frames, crops and templates to the disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(PermissionError):
         os.setsid()  # Ctrl-C in the terminal is the supervisor's to handle, in its order
     configure_logging(name)
