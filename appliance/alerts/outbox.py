@@ -103,6 +103,11 @@ class Outbox:
         return len(self._kept)
 
     @property
+    def waiting(self) -> frozenset[str]:
+        """The ids of what the hub has not acknowledged."""
+        return frozenset(self._kept)
+
+    @property
     def lost(self) -> int:
         """Alerts that were given up: pushed out of a full outbox, refused by the hub, or left at `close`."""
         return self._lost

@@ -101,7 +101,7 @@ def running(made: HubSettings) -> Iterator[Hub]:
     def work() -> None:
         try:
             hub.run(stop.is_set)
-        except BaseException as error:  # handed to the test below
+        except BaseException as error:  # noqa: BLE001 - handed to the test below
             failures.append(error)
 
     thread = threading.Thread(target=work, name="hub")
