@@ -44,12 +44,14 @@ class Assessment:
 
 
 def one_in(rate: float) -> str:
-    """A rate as people say it: `1 in 6,000`; `none` for 0."""
+    """A rate as people say it, in three figures: `1 in 6,030`; `none` for 0."""
     if rate <= 0:
         return "none"
     if rate > 0.5:
         return f"{rate:.0%}"
-    return f"1 in {1 / rate:,.0f}" if rate < 0.2 else f"1 in {1 / rate:.1f}"
+    if rate >= 0.2:
+        return f"1 in {1 / rate:.1f}"
+    return f"1 in {float(f'{1 / rate:.3g}'):,.0f}"
 
 
 def assess(

@@ -17,6 +17,21 @@ def day_and_time(moment: datetime | str | None) -> str:
     return f"{value.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
 
 
+def span(begun: datetime, until: datetime | None) -> str:
+    """`21 November 2026, 10:00 to 15:30 UTC`."""
+    if until is None:
+        return f"{day_and_time(begun)} to now"
+    begun, until = begun.astimezone(UTC), until.astimezone(UTC)
+    if begun.date() != until.date():
+        return f"{day_and_time(begun)} to {day_and_time(until)}"
+    return f"{begun:%-d %B %Y, %H:%M} to {until:%H:%M} UTC"
+
+
+def times(count: int) -> str:
+    """`once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
 def clock(moment: datetime | str | None) -> str:
     """`10:31:07`, UTC."""
     if not moment:
@@ -54,7 +69,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(day_and_time=day_and_time, clock=clock, number=number, size=size, plain=plain)
+    environment.filters.update(
+        day_and_time=day_and_time, span=span, times=times, clock=clock, number=number, size=size, plain=plain
+    )
     return environment
 
 
