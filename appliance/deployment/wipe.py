@@ -260,7 +260,7 @@ def _exists(path: Path) -> bool:
 
 
 def _list_files(config: Config) -> list[Path]:
-    from appliance.watchlist.sealed import companions  # type: ignore[import-not-found,unused-ignore]
+    from appliance.watchlist.sealed import companions
 
     return list(dict.fromkeys([config.watchlist.file, *companions(config.watchlist.file)]))
 
