@@ -154,7 +154,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
 def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
     damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if damage != "ok":
-        raise _damaged(path, damage)
+        raise _damaged(path, " ".join(damage.split()))
 
 
 def _create(connection: sqlite3.Connection) -> None:

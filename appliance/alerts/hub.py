@@ -201,6 +201,8 @@ class Hub:
         self._status: Status | None = None
         self._status_at_s = self._second_at_s = time.monotonic()
         self._purged_at_s = float("-inf")
+        self._restore_counters()
+        self._reporter.beat("ready", now=True)  # before the first alert is taken: from here on this run counts
 
     def _open(self, kind: int, endpoint: str, what: str, queue: int, max_bytes: int) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
@@ -410,6 +412,14 @@ class Hub:
             ValueError
         ) as error:  # more series than a meter holds: a camera or category that is not of this deployment
             self._in_trouble("hub", str(error))
+
+    def _restore_counters(self) -> None:
+        """Begin these two where the journal stands, purged alerts included, so that a restart does not reset them."""
+        tally = self.journal.tally(self.settings.deployment)
+        for (camera, category), n in tally.alerts.items():
+            self._count("lfr_alerts_total", n, camera=camera, category=category)
+        for (kind, value), n in tally.decisions.items():
+            self._count("lfr_decisions_total", n, kind=kind, outcome=value)
 
     def _fault(self, moment: str) -> None:
         if self.settings.fault:

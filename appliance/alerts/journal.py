@@ -240,7 +240,8 @@ class Journal(JournalReader):
             free, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
             if empty and free * size > _SHRINK_ABOVE_BYTES:
                 # Only when empty: shrinking moves live pages and leaves their old place unwritten on the disk.
-                self._db.execute("PRAGMA incremental_vacuum").fetchall()
+                # As a script, because `execute` would give back one page and stop.
+                self._db.executescript("PRAGMA incremental_vacuum;")
             # Busy when somebody reads an older state just now: the next purge tries again.
             self._settling_owed = bool(self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
