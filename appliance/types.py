@@ -81,7 +81,8 @@ class Frame:
         Counts the frames of the source from 0, dropped ones included.
     captured_at_utc, captured_monotonic_s
         The same moment on both clocks. For a file read at pace `fast`, UTC is the start of the reading plus
-        `media_s`, so that intervals are those of the recording.
+        `media_s`, so that intervals are those of the recording; monotonic is when the frame was read, so that the
+        time that it takes through the appliance is a true one.
     media_s
         Position in a file, seconds; None for a live source.
     """

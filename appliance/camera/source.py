@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from appliance.camera.captures import DeviceReader, StreamReader, VideoReader
 from appliance.camera.live import LiveSource, Timing
 from appliance.camera.location import (
     STREAMS,
@@ -21,8 +22,9 @@ from appliance.camera.location import (
     scheme_of,
     split_query,
 )
-from appliance.camera.readers import DeviceReader, FolderReader, PatternReader, Reader, StreamReader, VideoReader
+from appliance.camera.readers import Reader
 from appliance.camera.status import SourceStatus
+from appliance.camera.stills import FolderReader, PatternReader
 from appliance.config import Camera
 from appliance.errors import SourceError, SourceUnusable
 from appliance.types import Frame, utc_now

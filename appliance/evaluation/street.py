@@ -72,7 +72,8 @@ class Seen(NamedTuple):
     box_xyxy
         The face as a detector would box it, pixels; may reach beyond the frame.
     visible
-        Share of that box that is inside the frame and not behind somebody else, 0 to 1.
+        Share of that box that is inside the frame and not behind somebody else, 0 to 1; less while the person is
+        still coming out of a doorway.
     pass_index
         Which of `list_passes` this is.
     """
@@ -224,10 +225,10 @@ class StreetReader:
     def _truth(self, placed: list[_Placed]) -> list[Seen]:
         seen = []
         for i, one in enumerate(placed):
-            if one.walk.photo is None or one.fade < 1:
+            if one.walk.photo is None:
                 continue
             box = one.face_box(cut_head(one.walk.photo))
-            visible = _visible(box, placed[i + 1 :], self._settings.view.size_wh)
+            visible = one.fade * _visible(box, placed[i + 1 :], self._settings.view.size_wh)
             if visible > 0:
                 seen.append(Seen(one.walk.person, box, visible, one.walk.index))
         return seen
