@@ -7,10 +7,11 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application. Modules import their rooms inside the commands, so that help is quick."""
-    from appliance.cli import alerts, console, doctor, evaluate, keys, models, run
+    from appliance.cli import alerts, console, doctor, evaluate, keys, models, run, watchlist
 
     app.add_typer(keys.app, name="keys")
     app.add_typer(models.app, name="models")
+    app.add_typer(watchlist.app, name="watchlist")
     app.add_typer(evaluate.app, name="evaluate")
     alerts.register(app)
     app.command()(run.run)
