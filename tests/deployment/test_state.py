@@ -1,0 +1,126 @@
+"""A state that was edited, removed or put back is not believed; a power cut between two files is mended."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from appliance.deployment.audit import Audit
+from appliance.deployment.state import DeploymentState, ListRecord, Store, Tally, add_list, slot_of
+from appliance.errors import AuthorityError
+
+
+@pytest.fixture
+def store(config):
+    made = Store(config.alerts.state_dir)
+    made.take_up(config)
+    return made
+
+
+def run(store):
+    return store.change(lambda state: state.model_copy(update={"phase": "running"}), "deployment.start", "appliance")
+
+
+def test_taking_up_twice_changes_nothing(store, config):
+    before = store.path.read_bytes()
+    assert store.take_up(config).phase == "waiting"
+    assert store.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"v": 1, "deployment": "croydon-1"}'])
+def test_an_edited_or_removed_state_is_refused(store, content):
+    run(store)
+    store.path.unlink()
+    if content is not None:
+        store.path.write_bytes(content)
+    with pytest.raises(AuthorityError, match=r"audit record"):
+        Store(store.state_dir).load()
+
+
+def test_an_older_state_that_was_put_back_is_refused(store):
+    older = store.path.read_bytes()
+    run(store)
+    store.path.write_bytes(older)
+    with pytest.raises(AuthorityError, match="something else changed it"):
+        store.load()
+
+
+def test_a_state_without_the_record_that_knows_it_is_refused(store):
+    store.audit.path.unlink()
+    with pytest.raises(AuthorityError, match="knows nothing of it"):
+        Store(store.state_dir).load()
+
+
+def test_a_power_cut_between_record_and_file_is_mended(store):
+    older = store.path.read_bytes()
+    run(store)
+    newer = store.path.read_bytes()
+    store.path.write_bytes(older)
+    (store.state_dir / ".deployment.json.next").write_bytes(newer)
+    assert Store(store.state_dir).load().phase == "running"
+    assert store.path.read_bytes() == newer
+
+
+def test_a_power_cut_before_the_record_changes_nothing(store):
+    (store.state_dir / ".deployment.json.next").write_bytes(b'{"v": 1}')
+    assert Store(store.state_dir).load().phase == "waiting"
+
+
+def test_a_change_is_seen_by_a_store_that_read_before(store):
+    reader = Store(store.state_dir)
+    assert reader.load().phase == "waiting"
+    run(store)
+    assert reader.load().phase == "running"
+
+
+def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(store, config, make_config):
+    other = make_config(deployment=dict(config.deployment.model_dump(), id="next-2"))
+    with pytest.raises(AuthorityError, match="has not ended"):
+        store.take_up(other)
+    store.change(lambda state: state.model_copy(update={"phase": "ended"}), "end", "appliance")
+    with pytest.raises(AuthorityError, match="still has alerts"):
+        store.take_up(other)
+    store.change(lambda state: state.model_copy(update={"phase": "purged"}), "purge", "appliance")
+    assert store.take_up(other).deployment == "next-2"
+    archived = json.loads((store.state_dir / "archive" / "croydon-1" / "deployment.json").read_text())
+    assert archived["phase"] == "purged"
+    assert Audit(store.state_dir).verify().ok
+
+
+def test_a_list_is_remembered_by_counts_only(now):
+    people = [
+        SimpleNamespace(id="W-1", category="violence", response="red", label="A name"),
+        SimpleNamespace(id="W-2", category="missing", response="green", label="Another"),
+        SimpleNamespace(id="B-1", category="officer", response="blue", label="PC Lee"),
+    ]
+    record = ListRecord.of(people, "d" * 64, sequence=2)
+    assert record.entries == 2
+    assert record.by_category == {"missing": 1, "violence": 1}
+    assert record.blue_ids == ("B-1",)
+    assert "W-1" not in record.model_dump_json()
+    assert "name" not in record.model_dump_json()
+    state = DeploymentState(deployment="x", opened_at=now)
+    assert len(add_list(add_list(state, record), record).lists) == 1
+
+
+def test_an_empty_list_is_counted(now):
+    assert ListRecord.of([], "d").by_category == {}
+
+
+def test_the_tally_adds_up_and_survives(tmp_path, now):
+    tally = Tally(deployment="x")
+    tally.add("north", 3, now, faces=5, frames=100)
+    tally.add("north", 2, now, faces=1)
+    tally.add("south", 0, now, frames=50)
+    tally.save(tmp_path)
+    read = Tally.load(tmp_path)
+    assert read.people_seen == 5
+    assert read.cameras["north"].faces == 6
+    assert read.cameras["north"].slots == {slot_of(now): 5}
+    assert read.cameras["south"].slots == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"cameras": {"a": {"people_seen": -1}}}'])
+def test_a_damaged_tally_reads_as_empty(tmp_path, content):
+    (tmp_path / "tally.json").write_bytes(content)
+    assert Tally.load(tmp_path).people_seen == 0
