@@ -7,7 +7,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Add every command to the application. Modules import their rooms inside the commands, so that help is quick."""
-    from appliance.cli import alerts, console, doctor, evaluate, keys, models, run, watchlist
+    from appliance.cli import alerts, console, deployment, doctor, evaluate, keys, models, run, watchlist
 
     app.add_typer(keys.app, name="keys")
     app.add_typer(models.app, name="models")
@@ -17,3 +17,4 @@ def register(app: typer.Typer) -> None:
     app.command()(run.run)
     console.register(app)
     app.command()(doctor.doctor)
+    deployment.register(app)
