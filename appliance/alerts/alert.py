@@ -92,6 +92,7 @@ class Alert(Message):
     place: str = Field("", max_length=200)
     captured_at: Moment
     published_at: Moment | None = None
+    media_s: float | None = Field(None, description="position in the recording, seconds; None for a live camera")
     entry: EntryRef
     score: float = Field(ge=-1, le=1, description="cosine similarity over the track's frames")
     threshold: float = Field(ge=-1, le=1)

@@ -188,6 +188,7 @@ class Pipeline:
             camera=self._identity.camera,
             place=self._identity.place,
             captured_at=frame.captured_at_utc,
+            media_s=frame.media_s,
             entry=EntryRef(
                 id=entry.id,
                 category=entry.category,

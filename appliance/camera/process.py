@@ -14,9 +14,9 @@ import structlog
 
 from appliance.alerts.alert import ModelRefs, PreviewHeader, Sighting
 from appliance.alerts.outbox import Outbox
+from appliance.camera.live import LiveSource
 from appliance.camera.pipeline import Armed, Finding, Identity, Pipeline
 from appliance.camera.recogniser import Policy
-from appliance.camera.live import LiveSource
 from appliance.camera.source import FastSource, open_source
 from appliance.config import Camera, Matching, Models, Redaction, WatchlistFile
 from appliance.errors import LfrError

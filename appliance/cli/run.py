@@ -17,6 +17,7 @@ def run(
     Ends by itself when every source is a finite file and all are done, or when the deployment is over. Ctrl-C or
     SIGTERM ends it within five seconds with everything flushed; a second one ends it at once.
     """
+    import os
     import sys
 
     from rich.console import Console
@@ -28,7 +29,7 @@ def run(
 
     read = configuration.load(config)
     configure_logging("supervisor")
-    supervisor = Supervisor(read, Duties(read))
+    supervisor = Supervisor(read, Duties(read, demo_token=os.environ.pop("LFR_DEMO_TOKEN", None)))
     try:
         code = supervisor.run()
     finally:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -134,6 +134,38 @@ def list_passes(source: str, until_s: float | None = None) -> list[Pass]:
     return passes
 
 
+class Truth:
+    """Who was where in a `street:` source: read off the simulation itself, never off a recognition."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._reader = open_street(source)
+        self._reader.open()
+
+    def who(self, media_s: float, box_xyxy: Sequence[float], scene_wh: tuple[int, int]) -> str:
+        """The person whose face a box is on; empty when it is on nobody's.
+
+        Parameters
+        ----------
+        media_s
+            The moment, seconds from the beginning.
+        box_xyxy, scene_wh
+            Box in pixels of a picture of this width and height (the published scene may be smaller than the frame).
+        """
+        if self._reader.media_s > media_s:
+            self._reader.open()
+        while self._reader.media_s < media_s - 0.5 / self._reader.fps and self._reader.advance():
+            pass
+        shape = self._reader.shape
+        scale = 1.0 if shape is None or not scene_wh[0] else shape[1] / scene_wh[0]
+        best, person = 0.2, ""
+        for seen in self._reader.seen():
+            overlap = _iou(seen.box_xyxy, [value * scale for value in box_xyxy])
+            if overlap > best:
+                best, person = overlap, seen.person
+        return person
+
+
 class StreetReader:
     """Renders the street, one frame after another, in media time. Implements `camera.readers.Reader`."""
 
@@ -187,6 +219,11 @@ class StreetReader:
             self._draw(image, one)
         self._degrade(image, placed)
         return image, self._truth(placed)
+
+    def seen(self) -> list[Seen]:
+        """The ground truth of the present moment, without drawing it."""
+        placed = [_Placed(walk, self.media_s, self._settings.view) for walk in self._walks]
+        return self._truth(sorted(placed, key=lambda one: -one.z_m))
 
     def close(self) -> None:
         self._walks = []
@@ -407,3 +444,12 @@ def _people(options: Options, seed: int) -> tuple[tuple[str, Path], ...]:
             f"street: nobody is called {', '.join(unknown[:5]) or 'that'} here.", f"order= names people of {folder}."
         )
     return tuple((name, choose_photo(known[name], which, rng)) for name in names)
+
+
+def _iou(box_xyxy: Sequence[float], other_xyxy: Sequence[float]) -> float:
+    """Intersection over union."""
+    width = min(box_xyxy[2], other_xyxy[2]) - max(box_xyxy[0], other_xyxy[0])
+    height = min(box_xyxy[3], other_xyxy[3]) - max(box_xyxy[1], other_xyxy[1])
+    shared = max(0.0, width) * max(0.0, height)
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (box_xyxy, other_xyxy))
+    return shared / max(areas - shared, 1e-6)

@@ -1,0 +1,167 @@
+"""`lfr demo`: the whole appliance on an embedded default, with no camera, no files and no keys to prepare."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import webbrowser
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from appliance.demo import Appliance, Demo, Watcher
+
+UNATTENDED_SECONDS = 45.0
+
+
+def demo(
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where to write pictures and log.  [default: demo-DATE-TIME]", show_default=False),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=10, max=3600, help="End after this long and judge; without a terminal, 45.", show_default=False
+        ),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the console in a browser, or only print its address.")
+    ] = True,
+    console: Annotated[bool, typer.Option("--console/--no-console", help="Run the officer's console too.")] = True,
+) -> None:
+    """Walk two people past a simulated camera, one of them on the watchlist, and show what happens.
+
+    In a terminal it runs until you press Ctrl-C; without one, or with --seconds, it ends by itself. Exit code 0 only if
+    the listed person was alerted and nobody else was. Enrolment and passer-by come from one photo: this shows that the
+    path works, not how accurate it is.
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from appliance import demo as room
+
+    out = Console(highlight=False)
+    attended = out.is_terminal and seconds is None
+    limit_s = None if attended else (seconds or UNATTENDED_SECONDS)
+    place = room.require_folder(folder or Path(f"demo-{time.strftime('%Y%m%d-%H%M%S')}"))
+    stop: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: stop.append(received))
+    with out.status("preparing") as spinner:
+        prepared = room.prepare(place, console=console, said=lambda text: spinner.update(text))
+    environment = {**os.environ, room.TOKEN_VARIABLE: prepared.token}
+    watcher = room.Watcher(prepared)
+    appliance = room.Appliance(prepared, environment)
+    try:
+        _wait_until_running(out, watcher, appliance, stop)
+        if prepared.console_url:
+            address = f"{prepared.console_url}/?demo={prepared.token}"
+            out.print(f"\nThe officer's console (already signed in, works once): [link={address}]{address}[/link]")
+            if browser and attended:
+                webbrowser.open(address)
+        out.print("[dim]Ctrl-C ends the demo.[/]\n" if attended else "")
+        until = time.monotonic() + limit_s if limit_s else None
+        told = 0
+        shown = (
+            Live(_picture(prepared, watcher), console=out, refresh_per_second=4) if out.is_terminal else nullcontext()
+        )
+        with shown as live:
+            while appliance.running and not stop and (until is None or time.monotonic() < until):
+                watcher.look(0.25)
+                for alert, who in watcher.alerts[told:]:
+                    if live is None:
+                        latency_ms = 1000 * watcher.verdict.latencies_s[told]
+                        out.print(
+                            f"alert {alert.seq}: {who}, score {alert.score:.2f} (threshold {alert.threshold:.2f}), "
+                            f"{latency_ms:.0f} ms after capture"
+                        )
+                    told += 1
+                if live is not None:
+                    live.update(_picture(prepared, watcher))
+        if not appliance.running and not stop:
+            watcher.verdict.problem = f"The appliance ended by itself; see {place / 'run.log'}."
+    finally:
+        watcher.close()
+        appliance.stop()
+        room.clean(prepared)
+    _sum_up(out, prepared, watcher)
+    sys.exit(0 if watcher.verdict.success else 1)
+
+
+def _wait_until_running(out: Console, watcher: Watcher, appliance: Appliance, stop: list[int]) -> None:
+    from appliance.demo import START_TIMEOUT_S
+    from appliance.errors import LfrError
+
+    with out.status("starting: hub, console, one camera (its models warm up)"):
+        until = time.monotonic() + START_TIMEOUT_S
+        while not stop:
+            watcher.look(0.2)
+            if watcher.status is not None and any(camera.state == "live" for camera in watcher.status.cameras):
+                return
+            if not appliance.running:
+                raise LfrError("The appliance did not start.", "run.log in the demo's folder says why.")
+            if time.monotonic() > until:
+                raise LfrError(f"The appliance was not ready within {START_TIMEOUT_S:.0f} s.", "See run.log.")
+
+
+def _picture(demo: Demo, watcher: Watcher) -> RenderableType:
+    """What the terminal shows: the street in numbers, then the newest alerts."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from appliance.demo import LISTED, NAMES
+
+    status = watcher.status
+    camera = status.cameras[0] if status and status.cameras else None
+    line = Text()
+    if camera:
+        state = "bold green" if camera.state == "live" else "bold yellow"
+        line.append(f"camera {camera.name} ").append(camera.state, style=state)
+        line.append(f"   {camera.fps:.0f} frames/s   people seen {camera.people_seen}   alerts {camera.alerts}")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("alert", "on the watchlist", "who it was in truth", "score", "threshold", "after capture", ""):
+        table.add_column(name, justify="right" if name in ("alert", "score", "threshold", "after capture") else "left")
+    newest = list(zip(watcher.alerts, watcher.verdict.latencies_s, strict=True))[-8:]
+    for (alert, who), latency_s in newest:
+        right = who == LISTED
+        table.add_row(
+            str(alert.seq),
+            alert.entry.label,
+            NAMES.get(who, who),
+            f"{alert.score:.2f}",
+            f"{alert.threshold:.2f}",
+            f"{1000 * latency_s:.0f} ms",
+            Text("✓ the listed person", "green") if right else Text("✗ somebody else", "bold red"),
+        )
+    rest = Text(f"everybody else: blurred before anything left the camera's process, then overwritten · {demo.folder}")
+    rest.stylize("dim")
+    return Group(line, Text(), table if newest else Text("nobody on the watchlist has passed yet", "dim"), Text(), rest)
+
+
+def _sum_up(out: Console, demo: Demo, watcher: Watcher) -> None:
+    from appliance.demo import LISTED, NAMES, latency_text
+
+    verdict = watcher.verdict
+    mark = "[bold green]✓[/]" if verdict.success else "[bold red]✗[/]"
+    out.print(f"\n{mark} people seen: {verdict.people_seen}")
+    out.print(f"  alerts for {NAMES[LISTED]}, who is on the watchlist: {verdict.mated}")
+    out.print(f"  alerts for anybody else: {verdict.false}")
+    out.print(f"  captured → received: {latency_text(verdict.latencies_s)}")
+    if verdict.problem:
+        out.print(f"  [red]{verdict.problem}[/]")
+    out.print(
+        f"\nEach alert's redacted scene, face and watchlist picture: {demo.folder / 'alerts'}\n"
+        "[dim]Enrolment and passer-by come from one photo: this shows that the path works, not how accurate it is. "
+        "Keys, watchlist and journal of the demo are destroyed.[/]\n\n"
+        "Next: [bold]lfr init my-trial --source rtsp://… [/] (or /dev/video0, a clip, a folder) for a camera of your "
+        "own; [bold]lfr --help[/] for everything else."
+    )
