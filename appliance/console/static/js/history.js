@@ -1,7 +1,7 @@
 // History of this deployment: every alert that is still kept, with filters.
 
 import { $, badge, h } from "./dom.js";
-import { category, dateAndClock, distance, standing, VALUES } from "./words.js";
+import { category, dateAndClock, shortLikeness, standing, VALUES } from "./words.js";
 
 const STATE_CHOICES = [
   ["", "All"], ["undecided", "To decide"], ["match", "Match"], ["no_match", "No match"], ["cannot_tell", "Cannot tell"],
@@ -84,7 +84,7 @@ export class History {
       h("td", {}, category(alert.entry.category)),
       h("td", {}, alert.entry.label || alert.entry.id),
       h("td", {}, alert.camera),
-      h("td", {}, distance(alert)),
+      h("td", {}, shortLikeness(alert)),
       cell("operator", "To decide"),
       stands.engagement ? cell("engagement", "") : cell("passed_on", "–"),
       cell("outcome", "–"));

@@ -19,7 +19,7 @@ export class Live {
     this.empty = h("p", { class: "empty" }, "No camera has reported yet.");
     this.root.append(
       h("div", { class: "view-head" }, h("h1", { id: "live-title" }, "Live"),
-        h("p", {}, "Every face is blurred here, also those on the watchlist.")),
+        h("p", {}, "Faces are blurred before a picture leaves the camera’s process.")),
       this.empty, this.grid);
     store.addEventListener("preview", (event) => {
       this.newest.set(event.detail.camera, { ...event.detail, got: performance.now() });

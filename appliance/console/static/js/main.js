@@ -69,7 +69,7 @@ function select(id, byHand = false) {
   queue.draw();
   if (kase) queue.reveal(id);
   if (changed) panel.reset();
-  if (byHand && kase && narrow.matches) $("centre").scrollIntoView();
+  if (byHand && narrow.matches) scrollTo(0, 0);
   alarm.tick();
 }
 

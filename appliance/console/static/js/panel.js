@@ -143,6 +143,9 @@ export class Panel {
     const note = this.root.querySelector("#note");
     const written = note ? { text: note.value, focus: document.activeElement === note } : null;
     this.root.replaceChildren(...(kase ? this.armed ? [this.arming()] : this.stages(kase) : [this.nothing()]));
+    const now = !kase || this.armed ? "" : this.can("engagement") && standing(kase).passed_on ? "engagement" : this.can("operator") ? "operator" : "";
+    if (now) this.root.dataset.now = now; // on a phone these answers stay under the thumb
+    else delete this.root.dataset.now;
     const fresh = this.root.querySelector("#note");
     if (written && fresh) {
       fresh.value = written.text;

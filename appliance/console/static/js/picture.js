@@ -34,8 +34,8 @@ export function headline(kase) {
       ? h("ul", { class: "warnings", "aria-label": "Warning markers" }, entry.warnings.map((text) =>
         h("li", {}, h("span", { "aria-hidden": "true" }, "⚠ "), text)))
       : h("p", { class: "warnings-none" }, "No warning markers"),
-    h("p", { class: "headline-age" }, h("span", {}, "Seen"), h("b", { class: "age", "data-at": kase.alert.captured_at }, "–"),
-      h("span", {}, "ago")));
+    h("p", { class: "headline-age" }, h("span", {}, "Seen"),
+      h("b", { class: "age", "data-at": kase.alert.captured_at }, "–")));
 }
 
 export function pair(kase) {
@@ -68,7 +68,7 @@ export function scene(kase) {
   const ring = h("span", { class: "ring", "aria-hidden": "true" });
   const place = (w, h_) => {
     const [left, top, right, bottom] = alert.face_xyxy;
-    frame.style.aspectRatio = `${w} / ${h_}`;
+    frame.style.setProperty("--ratio", String(w / h_));
     const grow = 0.35;
     const dx = (right - left) * grow;
     const dy = (bottom - top) * grow;
@@ -94,13 +94,16 @@ export function facts(kase) {
       meter(alert),
       h("p", { class: "likeness-number" }, distance(alert))),
     h("dl", {},
-      row("Where", alert.place ? `${alert.place} · ${alert.camera}` : alert.camera),
+      row("Where", alert.place || alert.camera),
+      row("Camera", alert.camera),
       row("When", h("time", { datetime: alert.captured_at }, dateAndClock(alert.captured_at))),
-      row("Entry", `${alert.entry.id}`),
-      row("In view", `${alert.track.frames} good picture${alert.track.frames === 1 ? "" : "s"} of the face`)));
+      row("Rests on", `${alert.track.frames} picture${alert.track.frames === 1 ? "" : "s"} of the face`)));
 }
 
 /** Keep the ages inside an element true. */
 export function tickAges(root, store) {
-  for (const place of root.querySelectorAll(".age")) say(place, age(store.ageOf(place.dataset.at)));
+  for (const place of root.querySelectorAll(".age")) {
+    const text = age(store.ageOf(place.dataset.at));
+    say(place, text === "now" ? text : `${text} ago`);
+  }
 }

@@ -4,6 +4,7 @@ import { $, badge, h, say } from "./dom.js";
 import { category, shortAge, standing, VALUES } from "./words.js";
 
 const MAX_DONE = 60;
+const JUST_MS = 15_000; // a card flashes as a whole for so long, then only its edge: twenty at once stay legible
 
 export class Queue {
   constructor(store, outbox, { select, selected, isOpen }) {
@@ -93,7 +94,7 @@ export class Queue {
       const { entry, camera } = kase.alert;
       card = h("li", { "data-id": id, "data-response": entry.response },
         h("button", { type: "button", class: "card", onclick: () => this.select(id, true) },
-          h("img", { class: "card-face", src: `/api/alerts/${id}/face.jpg`, alt: "", loading: "lazy", width: 56, height: 56 }),
+          h("img", { class: "card-face", src: `/api/alerts/${id}/face.jpg`, alt: "", loading: "lazy", width: 54, height: 54 }),
           h("span", { class: "card-text" },
             h("span", { class: "card-line" }, badge(entry.response), h("b", { class: "card-category" }, category(entry.category)),
               h("span", { class: "card-age", "data-at": kase.alert.captured_at })),
@@ -126,7 +127,9 @@ export class Queue {
 
   showAge(card) {
     const place = card.querySelector(".card-age");
-    say(place, shortAge(this.store.ageOf(place.dataset.at)));
+    const age = this.store.ageOf(place.dataset.at);
+    say(place, shortAge(age));
+    card.classList.toggle("just", age < JUST_MS);
   }
 
   ages() {

@@ -40,7 +40,8 @@ export class Story {
     const steps = kase.decisions.map((decision) => {
       const taken = decision.seconds_taken === null ? "" : `, ${decision.seconds_taken.toFixed(1)} s after seeing it`;
       const back = kase.decisions.find((other) => other.id === decision.undoes);
-      const what = back ? `Took back “${VALUES[back.value]}”` : `${KINDS[decision.kind]}: ${VALUES[decision.value]}`;
+      const what = back ? `Took back “${VALUES[back.value]}”` : KINDS[decision.kind] === VALUES[decision.value] ? VALUES[decision.value]
+        : `${KINDS[decision.kind]}: ${VALUES[decision.value]}`;
       const item = line(decision.at, `by ${decision.by} (${decision.role || "role unknown"})${taken}`, what,
         decision.reason ? h("p", {}, decision.reason) : null, decision.note ? h("p", {}, `“${decision.note}”`) : null);
       item.classList.toggle("undone", undone.has(decision.id));

@@ -79,6 +79,13 @@ export function distance(alert) {
   return `${Math.abs(d).toFixed(2)} ${d < 0 ? "below" : "above"} the threshold ${alert.threshold.toFixed(2)}`;
 }
 
+/** "Strong, 0.16 above 0.55": for a list. */
+export function shortLikeness(alert) {
+  const d = alert.score - alert.threshold;
+  const word = strength(d);
+  return `${word[0].toUpperCase()}${word.slice(1)}, ${Math.abs(d).toFixed(2)} ${d < 0 ? "below" : "above"} ${alert.threshold.toFixed(2)}`;
+}
+
 /** The newest decision of each kind that stands: {kind: decision}. */
 export function standing(kase) {
   const found = {};
