@@ -68,10 +68,10 @@ class RtspCamera:
 
 
 class OddServer:
-    """A TCP server that answers every connection with `answer` and then keeps it open, in silence."""
+    """A TCP server that meets each request of a connection with the next answer, then keeps it open in silence."""
 
-    def __init__(self, answer: bytes = b"", port: int = 0) -> None:
-        self._answer = answer
+    def __init__(self, *answers: bytes, port: int = 0) -> None:
+        self._answers = answers
         self._socket = socket.create_server(("127.0.0.1", port))
         self.port = self._socket.getsockname()[1]
         self._connections: list[socket.socket] = []
@@ -86,12 +86,12 @@ class OddServer:
             except OSError:
                 return
             self._connections.append(connection)
-            if self._answer:
+            for answer in self._answers:
                 try:
                     self.asked.append(connection.recv(4096))
-                    connection.sendall(self._answer)
+                    connection.sendall(answer)
                 except OSError:
-                    continue
+                    break
 
     def __enter__(self) -> OddServer:
         return self
