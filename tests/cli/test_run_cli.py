@@ -1,0 +1,70 @@
+"""`lfr run` and `lfr doctor` as a person types them: exit codes and plain sentences."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from appliance.ops.runtime import RunLock
+
+ROOT = Path(__file__).parents[2]
+
+
+def lfr(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "appliance", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
+
+
+def write(folder: Path, **sections) -> Path:
+    document = {
+        "deployment": {"id": "test", "starts": "2026-01-01T10:00:00Z", "ends": "2026-01-01T16:00:00Z"},
+        "watchlist": {"file": "list.lfrw", "key": "seal.key"},
+        "cameras": [{"name": "north", "source": "test:"}],
+        "alerts": {"state_dir": "state"},
+        **sections,
+    }
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def test_a_typing_mistake_in_the_configuration_is_one_sentence(tmp_path):
+    done = lfr("run", "-c", write(tmp_path, camera=[]))
+    assert done.returncode == 1
+    assert "camera is not a key that exists here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_incomplete_record_keeps_the_cameras_from_starting(tmp_path):
+    window = {"id": "test", "starts": "2026-01-01T10:00:00Z", "ends": "2099-01-01T16:00:00Z"}
+    done = lfr("run", "-c", write(tmp_path, deployment={**window, "starts": "2099-01-01T10:00:00Z"}))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "state" / "journal.db").exists()
+
+
+def test_a_second_run_is_refused_with_the_first_ones_process_id(tmp_path):
+    lock = RunLock(tmp_path / "state")
+    try:
+        done = lfr("run", "-c", write(tmp_path))
+    finally:
+        lock.close()
+    assert done.returncode == 1
+    assert "is already using" in done.stderr
+
+
+def test_the_doctor_answers_in_json_and_fails_when_something_would_stop_a_deployment(tmp_path):
+    done = lfr("doctor", "-c", write(tmp_path), "--json", "--no-cameras")
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert answer["ok"] is False
+    assert {"configuration", "record", "window", "watchlist"} <= {one["area"] for one in answer["findings"]}
+
+
+def test_the_doctor_explains_a_configuration_that_cannot_be_read(tmp_path):
+    done = lfr("doctor", "-c", tmp_path / "none.yaml")
+    assert done.returncode == 1
+    assert "✗" in done.stdout
+    assert "does not exist" in done.stdout

@@ -1,0 +1,135 @@
+"""What the doctor says of things that are wrong, and that it says it before the start."""
+
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance import config as configuration
+from appliance.config import Camera
+from appliance.deployment import authority
+from appliance.ops import doctor, eyes, machine
+from appliance.ops.findings import guarded, healthy
+from appliance.ops.runtime import RunLock
+from appliance.types import Faces
+
+ROOT = Path(__file__).parents[2]
+
+
+def config_of(folder: Path, **sections):
+    document = {
+        "deployment": {"id": "test", "starts": "2026-11-21T10:00:00Z", "ends": "2026-11-21T16:00:00Z"},
+        "watchlist": {"file": "list.lfrw", "key": "seal.key"},
+        "cameras": [{"name": "north", "source": "test:?size=320x240&fps=20"}],
+        "alerts": {"state_dir": "state", "publish": "ipc:///tmp/p", "replay": "ipc:///tmp/r"},
+        "metrics": {"listen": "127.0.0.1:1"},
+        **sections,
+    }
+    return configuration.parse(document, folder / "config.yaml")
+
+
+def levels(findings) -> list[str]:
+    return [finding.level for finding in findings]
+
+
+def test_the_van_configuration_is_complete_and_loads():
+    config = configuration.load(ROOT / "config" / "van.yaml")
+    assert not authority.check(config, None, config.deployment.starts, 0.5)
+    text = (ROOT / "config" / "van.yaml").read_text()
+    for section in (configuration.Config, configuration.Deployment, configuration.Camera, configuration.WatchlistFile):
+        for key in section.model_fields:
+            assert f"{key}:" in text, f"{key} is not explained"
+
+
+def test_everything_wrong_is_told_at_once_and_nothing_raises(tmp_path):
+    findings = doctor.examine(config_of(tmp_path, models={"dir": str(tmp_path)}), look_s=0)
+    failing = {finding.area for finding in findings if finding.level == "fail"}
+    assert {"record", "models", "watchlist", "provider"} <= failing
+    assert not healthy(findings)
+    assert all(finding.remedy for finding in findings if finding.level == "fail")
+
+
+def test_a_window_that_is_over_fails_and_one_that_waits_does_not(tmp_path, monkeypatch):
+    for moment, level in ((datetime(2026, 11, 21, 9, tzinfo=UTC), "ok"), (datetime(2026, 11, 22, tzinfo=UTC), "fail")):
+        monkeypatch.setattr(doctor, "utc_now", lambda moment=moment: moment)
+        found = [one for one in doctor.examine(config_of(tmp_path), look_s=0) if one.area == "window"]
+        assert levels(found) == [level]
+
+
+def test_a_taken_port_fails_and_two_uses_of_one_port_fail(tmp_path):
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        taken = f"127.0.0.1:{sock.getsockname()[1]}"
+        found = list(machine.ports(config_of(tmp_path, metrics={"listen": taken})))
+    assert levels(found) == ["fail"]
+    same = config_of(tmp_path, metrics={"listen": taken}, console={"listen": taken})
+    assert any("are both" in finding.text for finding in machine.ports(same))
+
+
+def test_ports_of_a_running_appliance_are_not_called_taken(tmp_path):
+    config = config_of(tmp_path)
+    lock = RunLock(config.alerts.state_dir)
+    try:
+        found = list(machine.ports(config))
+    finally:
+        lock.close()
+    assert levels(found) == ["warn"]
+    assert str(os.getpid()) in found[0].text
+
+
+def test_a_key_that_others_can_read_fails_with_the_command_that_mends_it(tmp_path):
+    (tmp_path / "seal.key").touch(mode=0o644)
+    found = list(machine.secrets(config_of(tmp_path)))
+    assert levels(found) == ["fail"]
+    assert found[0].remedy == f"Run: chmod 600 {tmp_path / 'seal.key'}"
+
+
+def test_a_state_folder_on_a_durable_disk_is_measured(tmp_path):
+    found = list(machine.disk(config_of(tmp_path)))
+    assert any("durable after" in finding.text for finding in found)
+    assert not (tmp_path / "state").exists(), "the doctor leaves nothing behind"
+
+
+def test_a_refusal_of_the_machine_is_a_finding(tmp_path):
+    def check():
+        (tmp_path / "missing").read_bytes()
+        yield
+
+    assert levels(guarded("disk", check)) == ["fail"]
+
+
+class Detector:
+    def __init__(self, height: float) -> None:
+        self.name, self.height = "fake", height
+
+    def detect(self, frame_bgr):
+        box = np.array([[10, 10, 10 + self.height * 0.8, 10 + self.height]], np.float32)
+        return Faces(box, np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32))
+
+
+@pytest.mark.parametrize(("height", "said"), [(20.0, ["ok", "warn"]), (60.0, ["ok"])])
+def test_a_camera_is_looked_through_and_faces_too_small_are_said(tmp_path, height, said):
+    found = list(eyes.cameras(config_of(tmp_path), eyes.Eye(Detector(height), 0.5), look_s=0.8))
+    assert levels(found) == said
+    assert "320×240" in found[0].text
+    assert f"{height:.0f} to {height:.0f} pixels high" in found[0].text
+
+
+def test_a_camera_that_can_never_work_fails_and_does_not_hold_up_the_others(tmp_path):
+    cameras = [
+        {"name": "gone", "source": "clips/gone.mp4"},
+        {"name": "north", "source": "test:?size=320x240&fps=20"},
+    ]
+    found = list(eyes.cameras(config_of(tmp_path, cameras=cameras), None, look_s=0.5))
+    assert levels(found) == ["fail", "ok"]
+
+
+def test_a_silent_camera_is_told_without_its_password(tmp_path):
+    camera = Camera(name="north", source="rtsp://user:secret@10.0.0.1/stream")
+    found = list(eyes.judge(camera, eyes.Look()))
+    assert levels(found) == ["fail"]
+    assert "secret" not in found[0].text
