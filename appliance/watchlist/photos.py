@@ -37,7 +37,10 @@ WORK_SIDE_PX = 2048
 DETECT_SIDE_PX = 640
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
 OTHER_FACE_SHARE = 0.5
-"""A second face at least this high, compared with the largest, leaves open who is meant."""
+"""A second face at least this high, compared with the one in question, leaves open who is meant: unless the one is in
+the middle of the picture and the others are at its edge."""
+MIDDLE, EDGE = 0.15, 0.25
+"""Greatest distance from the picture's middle, and least distance for a bystander, as shares of width and height."""
 
 REJECT = Gate(
     min_size_px=40, min_detection=0.5, min_sharpness=2.2, max_yaw_deg=50, max_pitch_deg=40, max_roll_deg=180,
@@ -258,15 +261,11 @@ class Examiner:
             )
             return
         heights = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
-        main = int(heights.argmax())
-        others = np.delete(heights, main) / heights[main]
+        main, rivals = _who_is_meant(faces, heights, image.shape[:2])
         measured = vision_quality.assess(image, faces.select(np.array([main])))
         _record(measured, shrunk, result)
-        if (others >= OTHER_FACE_SHARE).any():
-            result.add(
-                f"several faces: {1 + int((others >= OTHER_FACE_SHARE).sum())} of like size",
-                "Crop the picture to the person who is meant.",
-            )
+        if rivals:
+            result.add(f"several faces: {1 + rivals} of like size", "Crop the picture to the person who is meant.")
             return
         _apply(REJECT, measured, shrunk, result)
         if result.reasons:
@@ -274,9 +273,10 @@ class Examiner:
         result.verdict = "accepted"
         if how:
             result.add(*how)
-        if len(others):
+        if len(faces) > 1:
             result.add(
-                f"{len(faces)} faces: the largest was taken", "Check that it is the right one; crop the picture to it."
+                f"{len(faces)} faces: the one in the picture beside was taken",
+                "Check that it is the right one; crop the picture to it.",
             )
         _apply(WARN, measured, shrunk, result)
         if result.reasons:
@@ -318,6 +318,19 @@ class Examiner:
         return sure
 
 
+def _who_is_meant(faces: Faces, heights: Float32, image_hw: tuple[int, int]) -> tuple[int, int]:
+    """The face that a photo is about, and how many others it might as well be about."""
+    centres = (faces.boxes_xyxy[:, :2] + faces.boxes_xyxy[:, 2:]) / 2
+    off = np.abs(centres / np.array([image_hw[1], image_hw[0]]) - 0.5).max(axis=1)
+    middle = np.flatnonzero(off <= MIDDLE)
+    main = int(middle[heights[middle].argmax()]) if len(middle) else int(heights.argmax())
+    rivals = heights >= OTHER_FACE_SHARE * heights[main]
+    if off[main] <= MIDDLE and heights[main] >= 0.7 * heights.max():
+        rivals &= off < EDGE
+    rivals[main] = False
+    return main, int(rivals.sum())
+
+
 def _record(measured: Quality, shrunk: float, result: PhotoResult) -> None:
     result.face_px = float(measured.size_px[0]) * shrunk
     for name in ("sharpness", "yaw_deg", "pitch_deg", "roll_deg", "brightness", "contrast", "clipped", "score"):
@@ -344,5 +357,6 @@ def _jpeg(image: Image, quality: int) -> bytes:
 
 def recipe(detector_ref: str, embedder_ref: str) -> str:
     """Names everything that a result depends on but the photo: a cached one holds while this stays the same."""
-    text = f"{MEASURES_VERSION} {detector_ref} {embedder_ref} {REJECT} {WARN} {OTHER_FACE_SHARE} {DETECT_SIDE_PX}"
+    gates = f"{REJECT} {WARN} {OTHER_FACE_SHARE} {MIDDLE} {EDGE} {DETECT_SIDE_PX}"
+    text = f"{MEASURES_VERSION} {detector_ref} {embedder_ref} {gates}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -26,6 +26,7 @@ def as_json(result: BuildResult) -> dict[str, Any]:
     """Everything that was found, as plain values; no picture and no vector."""
     ids = [result.outcomes[position].entry.id for position in result.listed]
     found = result.resemblance
+    same = {frozenset(group) for group in result.same_photo}
     return {
         "v": 1,
         "file": result.path.name,
@@ -60,7 +61,15 @@ def as_json(result: BuildResult) -> dict[str, Any]:
             for misfit in found.misfits
         ],
         "duplicates": [
-            {"entries": [ids[pair.first], ids[pair.second]], "similarity": round(pair.similarity, 4)}
+            {
+                "entries": [ids[pair.first], ids[pair.second]],
+                "photos": [
+                    result.template_photos[pair.first_template][1],
+                    result.template_photos[pair.second_template][1],
+                ],
+                "similarity": round(pair.similarity, 4),
+                "same_photo": frozenset((ids[pair.first], ids[pair.second])) in same,
+            }
             for pair in found.duplicates
         ],
         "duplicates_total": found.duplicates_total,
@@ -107,6 +116,7 @@ def as_html(result: BuildResult) -> str:
         budget -= len(outcome.photos)
         rows.append(_row(outcome, with_pictures=budget >= 0))
     by_id = {row["id"]: row for row in rows}
+    pictures = {photo["name"]: photo["thumbnail"] for row in rows for photo in row["photos"]}
     document = as_json(result)
     return environment.get_template("report.html").render(
         report=document,
@@ -114,10 +124,19 @@ def as_html(result: BuildResult) -> str:
         expires=utc_text(result.header.expires),
         entries=rows,
         by_id=by_id,
+        pictures=pictures,
+        misfits=_by_entry(document["misfits"]),
         findable={word: sum(outcome.findable == word for outcome in shown) for word in reversed(FINDABLE)},
         left_out=budget < 0,
         thumbnails=MAX_THUMBNAILS,
     )
+
+
+def _by_entry(misfits: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for misfit in misfits:
+        grouped.setdefault(misfit["entry"], []).append(misfit)
+    return grouped
 
 
 def _ordered(result: BuildResult) -> list[EntryOutcome]:

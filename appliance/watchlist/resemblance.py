@@ -8,7 +8,7 @@ people.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,13 @@ HUB_DEVIATIONS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two entries that may be one person: positions, and the best similarity of their photos."""
+    """Two entries that may be one person: positions, the best similarity of their photos, and these two templates."""
 
     first: int
     second: int
     similarity: float
+    first_template: int = -1
+    second_template: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +140,20 @@ def compare(templates: Float32, entry_of_template: Int32, match_threshold: float
             nearness[here] = np.partition(similar, n - nearest, axis=1)[:, n - nearest :].clip(min=-1).mean(axis=1)
             counts[here] = (similar > limit).sum(axis=1)
     pairs.sort(key=lambda pair: -pair.similarity)
-    found.duplicates, found.duplicates_total = pairs[:MAX_REPORTED], len(pairs)
+    found.duplicates_total = len(pairs)
+    found.duplicates = [_with_templates(pair, templates, entry_of_template) for pair in pairs[:MAX_REPORTED]]
     found.misfits = _misfits(templates, entry_of_template, min(limit, match_threshold))
     if enough:
         found.hubs = _hubs(nearness, counts)
     return found
+
+
+def _with_templates(pair: Pair, templates: Float32, owners: Int32) -> Pair:
+    """The pair, and which of their photos are so alike."""
+    first, second = np.flatnonzero(owners == pair.first), np.flatnonzero(owners == pair.second)
+    similar = templates[first] @ templates[second].T
+    row, column = np.unravel_index(int(similar.argmax()), similar.shape)
+    return replace(pair, first_template=int(first[row]), second_template=int(second[column]))
 
 
 def _stranger_limit(templates: Float32, owners: Int32, sample: int = 1500) -> float:
