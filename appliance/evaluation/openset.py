@@ -2,7 +2,7 @@
 
 Terms of ISO/IEC 19795-1: a mated probe shows somebody on the watchlist, a non-mated one somebody who is not. FPIR is
 the share of non-mated probes that raise an alert, TPIR the share of mated probes whose own entry comes first and at or
-above the threshold. One picture a person is enrolled, another is the probe: single pictures, without a track's evidence.
+above the threshold. One picture a person is enrolled, another is the probe: single pictures, not a track's evidence.
 """
 
 from __future__ import annotations

@@ -120,8 +120,10 @@ def _warp(frame_bgr: Image, matrix: npt.NDArray[np.float64], out: Image, border_
         inverse = cv2.invertAffineTransform(matrix)
         found = corners @ inverse.T
         height, width = frame_bgr.shape[:2]
-        left, top = np.clip(np.floor(found.min(axis=0)).astype(int) - 2, 0, (width, height))
-        right, bottom = np.clip(np.ceil(found.max(axis=0)).astype(int) + 2, 0, (width, height))
+        # Two pixels of the shrunk picture more on each side, so that no edge of it is blended into the crop.
+        margin = 2 / scale
+        left, top = np.clip(np.floor(found.min(axis=0) - margin).astype(int), 0, (width, height))
+        right, bottom = np.clip(np.ceil(found.max(axis=0) + margin).astype(int), 0, (width, height))
         if right - left < 2 or bottom - top < 2:
             out[:] = border_bgr
             return

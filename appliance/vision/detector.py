@@ -27,7 +27,6 @@ MAX_INPUT_PIXELS = 1280 * 736
 
 MAX_UPSCALE = 2.0
 _TILE_PX = 960
-_OVERLAP_FACES = 2.0
 # A second look shows a face this many times as high as the network needs, in a square this many faces wide; what it
 # finds is the same face where no side of the box moved by more than this share of its size.
 _REFINE_FACES, _REFINE_ROOM, _REFINE_SHIFT = 3.0, 2.0, 0.3
@@ -59,33 +58,45 @@ def nms(boxes_xyxy: Float32, scores: Float32, iou: float) -> npt.NDArray[np.intp
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One inference: a part of the frame (xyxy, pixels), at what size, padded to what size."""
+    """One inference.
+
+    Attributes
+    ----------
+    part
+        Which part of the frame: left, top, right, bottom, pixels.
+    resized_wh, input_wh
+        The size that the part is scaled to, and the network's input that it lies in (top left, the rest is black).
+    largest_px
+        Faces higher than this may be cut by the part's edge, and are left to a later pass over more of the frame.
+    """
 
     part: tuple[int, int, int, int]
     resized_wh: tuple[int, int]
     input_wh: tuple[int, int]
+    largest_px: float = math.inf
 
 
 def plan(frame_wh: tuple[int, int], scale: float, entry: DetectorEntry) -> tuple[Pass, ...]:
-    """The passes over a frame in which a face of `face_px / scale` pixels is `face_px` high in the network's input."""
+    """The passes over a frame in which a face of `face_px / scale` pixels, and every larger one, is found.
+
+    Tiles overlap by the largest face that is left to them, so that each is whole in one; the next, coarser passes take
+    the larger ones, and the last pass is over the whole frame.
+    """
     width, height = frame_wh
-    fixed = entry.input.size_wh
-    limit_wh = fixed or (width, height)
-    if fixed is None and _padded(width * scale, entry) * _padded(height * scale, entry) > MAX_INPUT_PIXELS:
-        limit_wh = (_TILE_PX, _TILE_PX)
-    elif fixed is None:
-        return (_pass((0, 0, width, height), scale, entry),)
-    whole = min(limit_wh[0] / width, limit_wh[1] / height)
-    if whole >= scale:
-        return (_pass((0, 0, width, height), scale, entry),)
-    # A face smaller than the overlap is whole in at least one tile; the pass over the whole frame finds larger ones.
-    overlap = _OVERLAP_FACES * max(entry.face_px / scale, entry.face_px / whole)
-    tiles = [
-        _pass((left, top, right, bottom), scale, entry)
-        for top, bottom in _cuts(height, limit_wh[1] / scale, overlap)
-        for left, right in _cuts(width, limit_wh[0] / scale, overlap)
-    ]
-    return (*tiles, _pass((0, 0, width, height), whole, entry))
+    limit_wh = entry.input.size_wh or (_TILE_PX, _TILE_PX)
+    small = _padded(width * scale, entry) * _padded(height * scale, entry) <= MAX_INPUT_PIXELS
+    whole = scale if entry.input.size_wh is None and small else min(limit_wh[0] / width, limit_wh[1] / height, scale)
+    passes: list[Pass] = []
+    while whole < scale:
+        overlap = min(2 * entry.face_px / whole, min(limit_wh) / scale / 2)
+        passes += [
+            _pass((left, top, right, bottom), scale, entry, overlap)
+            for top, bottom in _cuts(height, limit_wh[1] / scale, overlap)
+            for left, right in _cuts(width, limit_wh[0] / scale, overlap)
+        ]
+        # Half again as high as needed where the tiles leave off; the factor 2 bounds the number of levels.
+        scale = max(whole, min(1.5 * entry.face_px / overlap, scale / 2))
+    return (*passes, _pass((0, 0, width, height), whole, entry))
 
 
 def _cuts(length: int, tile: float, overlap: float) -> list[tuple[int, int]]:
@@ -100,10 +111,11 @@ def _padded(length: float, entry: DetectorEntry) -> int:
     return max(1, math.ceil(round(length, 3) / entry.input.multiple_of)) * entry.input.multiple_of
 
 
-def _pass(part: tuple[int, int, int, int], scale: float, entry: DetectorEntry) -> Pass:
+def _pass(part: tuple[int, int, int, int], scale: float, entry: DetectorEntry, largest_px: float = math.inf) -> Pass:
     width, height = part[2] - part[0], part[3] - part[1]
     resized = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return Pass(part, resized, entry.input.size_wh or (_padded(resized[0], entry), _padded(resized[1], entry)))
+    input_wh = entry.input.size_wh or (_padded(resized[0], entry), _padded(resized[1], entry))
+    return Pass(part, resized, input_wh, largest_px)
 
 
 class OnnxDetector:
@@ -242,7 +254,8 @@ class OnnxDetector:
         ratio = np.array([(right - left) / width, (bottom - top) / height], np.float32)
         corner = np.array([left, top], np.float32)
         boxes = (boxes.reshape(-1, 2, 2) * ratio + corner).reshape(-1, 4)
-        return boxes, points * ratio + corner, np.clip(scores, 0, 1)
+        mine = boxes[:, 3] - boxes[:, 1] <= one.largest_px
+        return boxes[mine], points[mine] * ratio + corner, np.clip(scores[mine], 0, 1)
 
     def _buffer(self, input_wh: tuple[int, int]) -> tuple[Image, Float32]:
         """The reused pixel and input buffers of one input size; a camera has one or two sizes, never many."""

