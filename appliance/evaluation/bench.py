@@ -128,7 +128,12 @@ def measure_pipeline(source: str, seconds: float, entries: int, settings: Models
     manifest = manifests.load_manifest(settings.dir)
     detector_entry, embedder_entry = manifest.detector(settings.detector), manifest.embedder(settings.embedder)
     detect = TwinSession(manifests.read_ready(manifest, detector_entry), settings.provider, settings.threads)
-    embed = TwinSession(manifests.read_ready(manifest, embedder_entry), settings.provider, settings.threads)
+    embed = TwinSession(
+        manifests.read_ready(manifest, embedder_entry),
+        settings.provider,
+        settings.threads,
+        optimise=embedder_entry.optimise,
+    )
     detector = OnnxDetector(detector_entry, detect, min_face_px)
     embedder = OnnxEmbedder(embedder_entry, embed)
     meter = Meter()

@@ -283,6 +283,11 @@ def open_detector(
     entry = manifest.detector(name)
     width, height = entry.input.size_wh or (entry.input.multiple_of * 4, entry.input.multiple_of * 4)
     session = Session(
-        models.read_ready(manifest, entry), provider, threads, golden_shape=(1, 3, height, width), name=name
+        models.read_ready(manifest, entry),
+        provider,
+        threads,
+        golden_shape=(1, 3, height, width),
+        name=name,
+        optimise=entry.optimise,
     )
     return OnnxDetector(entry, session, min_face_px)

@@ -96,7 +96,14 @@ def open_embedder(manifest: Manifest, name: str, provider: str = "auto", threads
     """
     entry = manifest.embedder(name)
     shape = (3, entry.crop_px, entry.crop_px)
-    session = Session(models.read_ready(manifest, entry), provider, threads, golden_shape=(1, *shape), name=name)
+    session = Session(
+        models.read_ready(manifest, entry),
+        provider,
+        threads,
+        golden_shape=(1, *shape),
+        name=name,
+        optimise=entry.optimise,
+    )
     if entry.output and entry.output not in session.outputs:
         raise ModelError(f"{name} has no output {entry.output}.", "It has: " + ", ".join(session.outputs) + ".")
     embedder = OnnxEmbedder(entry, session)

@@ -92,6 +92,9 @@ class Model(Asset):
     """What every network has in common."""
 
     opset: int | None = Field(17, ge=7, le=23, description="raised to this operator set; null leaves it")
+    optimise: Literal["all", "extended"] = Field(
+        "all", description="extended: without the blocked layout, where that makes this network slower on a CPU"
+    )
 
     @property
     def filename(self) -> str:
