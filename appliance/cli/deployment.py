@@ -286,7 +286,7 @@ def revoke(
     """Withdraw the authority: recognition stops at once, watchlist and key are destroyed."""
     import time
 
-    from appliance.deployment import authority, wipe
+    from appliance.deployment import authority, running, wipe
     from appliance.deployment.state import Store
 
     read = _load(config)
@@ -294,9 +294,9 @@ def revoke(
     authority.revoke(read, by, reason)
     # A running appliance ends by itself and goes on serving its alerts; one that does not is stopped.
     store, until = Store(read.alerts.state_dir), time.monotonic() + STOP_PATIENCE_S
-    if wipe.holder(read.alerts.state_dir) is not None:
+    if running.holder(read.alerts.state_dir) is not None:
         err.print("[dim]· waiting for the appliance to stop[/]")
-        while time.monotonic() < until and wipe.holder(read.alerts.state_dir) is not None:
+        while time.monotonic() < until and running.holder(read.alerts.state_dir) is not None:
             state = store.peek()
             if state is not None and state.phase in ("ended", "purged"):
                 break
@@ -316,11 +316,11 @@ def purge(
     """Do what is due: continue an interrupted end, delete alerts whose time is over. For a timer, and by hand."""
     from rich.markup import escape
 
-    from appliance.deployment import wipe
+    from appliance.deployment import running, wipe
 
     read = _load(config)
     out, err = _consoles()
-    if not everything and wipe.holder(read.alerts.state_dir) is not None:
+    if not everything and running.holder(read.alerts.state_dir) is not None:
         out.print("The appliance is running and purges by itself.")
         return
     done = wipe.settle(read, step=_step(err))

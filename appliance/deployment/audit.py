@@ -16,12 +16,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +28,16 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from appliance.alerts.alert import Moment
+from appliance.deployment.chain import (
+    GENESIS,
+    Record,
+    Verification,
+    canonical,
+    check,
+    digest_of,
+    parse,
+    split_lines,
+)
 from appliance.errors import AuditError
 from appliance.types import utc_now, utc_text
 
@@ -38,7 +47,6 @@ MAX_UNBROKEN: Final = 128
 """Longest run of letters and digits without a space: a SHA-512 in hex fits, a picture or a template does not."""
 MAX_DEPTH: Final = 4
 IDS_PER_LINE: Final = 500
-GENESIS: Final = "0" * 64
 
 ACTS: Final[dict[str, str]] = {
     "deployment.open": "the record of a deployment was taken up by this appliance",
@@ -85,7 +93,6 @@ ACTS: Final[dict[str, str]] = {
 FAMILIES: Final = frozenset(code.partition(".")[0] for code in ACTS)
 _CODE = re.compile(r"^[a-z]+(\.[a-z_]+){0,2}$")
 _UNBROKEN = re.compile(rf"[A-Za-z0-9+/=_-]{{{MAX_UNBROKEN + 1},}}")
-_KEYS = {"act", "at", "by", "details", "hash", "n", "prev"}
 
 
 def _plain(value: Any, where: str, depth: int = 0) -> Any:
@@ -149,70 +156,6 @@ class Act(BaseModel):
     @classmethod
     def _harmless(cls, value: Any) -> Any:
         return _plain(value, "details") if isinstance(value, dict) else value
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One line of the audit record."""
-
-    n: int
-    at: str
-    by: str
-    act: str
-    details: dict[str, Any]
-    prev: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What `verify` found.
-
-    Attributes
-    ----------
-    problems
-        One sentence each; empty when the record is whole.
-    notices
-        What is explained and harmless, such as a line torn by a power cut that no act was lost with.
-    """
-
-    count: int
-    head: str
-    problems: tuple[str, ...] = ()
-    notices: tuple[str, ...] = field(default=())
-
-    @property
-    def ok(self) -> bool:
-        """Whether no change, removal, reordering or cut was found."""
-        return not self.problems
-
-
-def _canonical(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def _digest(body: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical({key: value for key, value in body.items() if key != "hash"})).hexdigest()
-
-
-def _parse(line: bytes) -> Record | None:
-    """A line's record, whether or not its hash is right; None where it is no record at all."""
-    try:
-        body = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(body, dict) or set(body) != _KEYS or not isinstance(body["n"], int):
-        return None
-    texts = (body["at"], body["by"], body["act"], body["prev"], body["hash"])
-    if not all(isinstance(text, str) for text in texts) or not isinstance(body["details"], dict):
-        return None
-    return Record(**body)
-
-
-def _lines(content: bytes) -> list[bytes]:
-    """The lines with their line feeds; only a line feed ends a line."""
-    parts = content.split(b"\n")
-    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,8 +228,8 @@ class Audit:
     def _write(self, descriptor: int, tail: _Tail, act: Act) -> tuple[_Tail, Record]:
         body: dict[str, Any] = {"n": tail.n + 1, "at": utc_text(act.at), "by": act.by, "act": act.act}
         body |= {"details": act.details, "prev": tail.hash}
-        body["hash"] = _digest(body)
-        line = _canonical(body) + b"\n"
+        body["hash"] = digest_of(body)
+        line = canonical(body) + b"\n"
         if len(line) > MAX_LINE_BYTES:
             raise AuditError(f"An act of {len(line)} bytes is longer than a line of the audit record may be.")
         # A torn fragment is closed with a line feed, never cut off: the repair act that follows names its hash.
@@ -337,12 +280,12 @@ class Audit:
         window = 2 * MAX_LINE_BYTES
         while True:
             start = max(0, size - window)
-            lines = _lines(os.pread(descriptor, size - start, start))
+            lines = split_lines(os.pread(descriptor, size - start, start))
             if start > 0:
                 lines = lines[1:]
             torn: list[bytes] = []
             for line in reversed(lines):
-                record = _parse(line) if line.endswith(b"\n") else None
+                record = parse(line) if line.endswith(b"\n") else None
                 if record is not None:
                     return _Tail(size, record.n, record.hash, tuple(reversed(torn)))
                 torn.append(line)
@@ -368,7 +311,7 @@ class Audit:
             return
         with self.path.open("rb") as lines:
             for line in lines:
-                record = _parse(line) if line.endswith(b"\n") else None
+                record = parse(line) if line.endswith(b"\n") else None
                 if record is not None:
                     yield record
 
@@ -376,8 +319,8 @@ class Audit:
         """The newest record for which `wanted` is true."""
         if not self.path.exists():
             return None
-        for line in reversed(_lines(self.path.read_bytes())):
-            record = _parse(line) if line.endswith(b"\n") else None
+        for line in reversed(split_lines(self.path.read_bytes())):
+            record = parse(line) if line.endswith(b"\n") else None
             if record is not None and wanted(record):
                 return record
         return None
@@ -397,73 +340,7 @@ class Audit:
             content = self.path.read_bytes()
             head = self._read_head()
             head_exists = self.head_path.exists()
-        return _check(content, head, head_exists, anchor)
-
-
-def _check(content: bytes, head: tuple[int, str] | None, head_exists: bool, anchor: str | None) -> Verification:
-    problems: list[str] = []
-    notices: list[str] = []
-    torn: dict[str, int] = {}
-    n, previous, last_at = 0, GENESIS, ""
-    hashes: list[str] = [GENESIS]
-    lines = content.split(b"\n")
-    unfinished = lines.pop()
-    for number, line in enumerate([*lines, unfinished] if unfinished else lines, start=1):
-        record = _parse(line) if number <= len(lines) else None
-        if record is None:
-            torn[hashlib.sha256(line).hexdigest()] = number
-            continue
-        body = {name: getattr(record, name) for name in sorted(_KEYS)}
-        if _canonical(body) != line or _digest(body) != record.hash:
-            problems.append(f"Line {number} (act {record.n}, {record.act}) was changed: its hash does not fit.")
-        if record.act == "audit.repair":
-            explained = [torn.pop(digest) for digest in record.details.get("torn", []) if digest in torn]
-            if explained:
-                notices.append(
-                    f"Line {explained[0]} was torn by a power cut before it counted; act {record.n} recorded it."
-                )
-            if record.details.get("head_missing"):
-                problems.append(f"Act {record.n} found that audit.head had been removed or damaged.")
-            if "records_missing" in record.details:
-                problems.append(
-                    f"Act {record.n} found that the record ended before act {record.details.get('head_n')}, "
-                    "which had been written: acts were removed from its end."
-                )
-        problems.extend(f"Line {where} is not a record." for where in torn.values())
-        torn.clear()
-        if record.n != n + 1:
-            problems.append(f"Line {number} is act {record.n} where act {n + 1} belongs: removed, added or reordered.")
-        elif record.prev != previous:
-            problems.append(f"Line {number} (act {record.n}) does not continue the line before it.")
-        if record.at < last_at:
-            notices.append(f"Act {record.n} is dated before the act that it follows: the clock was set back.")
-        n, previous, last_at = record.n, record.hash, record.at
-        hashes.append(record.hash)
-    for where in torn.values():
-        if head is not None and head[0] > n:
-            problems.append(f"Line {where}, the last, was cut: audit.head knows act {head[0]}.")
-        else:
-            notices.append(
-                f"Line {where}, the last, is torn: a power cut came before it counted. The next act records it."
-            )
-    problems.extend(_check_head(n, previous, hashes, head, head_exists))
-    if anchor is not None and anchor.lower() not in hashes[1:]:
-        problems.append(f"No act has the hash {anchor[:16]}…: this is not the record that it was taken from.")
-    return Verification(n, previous, tuple(problems), tuple(notices))
-
-
-def _check_head(
-    n: int, newest: str, hashes: list[str], head: tuple[int, str] | None, head_exists: bool
-) -> Iterator[str]:
-    if head is None:
-        if n > 0:
-            yield "audit.head is damaged." if head_exists else "audit.head is missing."
-    elif head[0] > n:
-        yield f"The record ends at act {n}, but audit.head knows act {head[0]}: acts were removed from its end."
-    elif head[0] == n and head[1] != newest:
-        yield "The newest act is not the one that audit.head knows."
-    elif head[0] < n and (head[0] >= len(hashes) or hashes[head[0]] != head[1]):
-        yield f"Act {head[0]} is not the one that audit.head knows."
+        return check(content, head, head_exists, anchor)
 
 
 def sink(state_dir: Path) -> Callable[[str, str, dict[str, Any]], None]:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field
 from appliance import __version__
 from appliance.alerts.alert import Moment
 from appliance.config import Config
-from appliance.deployment.audit import Audit, Record
+from appliance.deployment.audit import Audit
+from appliance.deployment.chain import Record
 from appliance.deployment.pages import render
 from appliance.deployment.state import Store, write_atomic
 from appliance.types import utc_now

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from appliance.deployment.audit import Audit, Record
+from appliance.deployment.audit import Audit
+from appliance.deployment.chain import Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.alerts.alert import Moment
 from appliance.config import Config
-from appliance.deployment.audit import Act, Audit, Record
+from appliance.deployment.audit import Act, Audit
+from appliance.deployment.chain import Record
 from appliance.errors import AuthorityError
 from appliance.types import utc_now
 

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from appliance import cli
 from appliance.cli import deployment as commands
-from appliance.deployment import wipe
 from appliance.deployment.state import Store
 from appliance.errors import LfrError
 
@@ -23,7 +22,7 @@ def van(tmp_path, monkeypatch):
     """A configuration file with key and list beside it."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    monkeypatch.setattr(wipe, "_temporary_roots", lambda: [temporary])
+    monkeypatch.setattr("appliance.deployment.destroyer.temporary_roots", lambda: [temporary])
     document = {
         "deployment": {
             "id": "croydon-1",

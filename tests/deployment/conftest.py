@@ -58,7 +58,7 @@ def own_temporary_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.setattr("appliance.deployment.wipe._temporary_roots", lambda: [temporary])
+    monkeypatch.setattr("appliance.deployment.destroyer.temporary_roots", lambda: [temporary])
 
 
 @pytest.fixture

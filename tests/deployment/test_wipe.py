@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from appliance.deployment import certificate, figures, wipe
+from appliance.deployment import certificate, destroyer, figures, running, wipe
 from appliance.deployment.audit import Audit
 from appliance.deployment.scan import scan
 from appliance.deployment.state import Store
@@ -135,19 +135,19 @@ time.sleep(60)
 
 @pytest.mark.parametrize(("manner", "ended_by"), [("polite", signal.SIGTERM), ("deaf", signal.SIGKILL)])
 def test_a_running_appliance_is_stopped_first(on_disk, monkeypatch, manner, ended_by):
-    monkeypatch.setattr(wipe, "STOP_S", 0.5)
+    monkeypatch.setattr(running, "STOP_S", 0.5)
     on_disk.alerts.state_dir.mkdir(parents=True)
     lock = str(on_disk.alerts.state_dir / "run.lock")
-    running = subprocess.Popen([sys.executable, "-c", RUNNER, lock, manner], stdout=subprocess.PIPE)
+    runner = subprocess.Popen([sys.executable, "-c", RUNNER, lock, manner], stdout=subprocess.PIPE)
     try:
-        assert running.stdout.readline() == b"up\n"
-        assert wipe.holder(on_disk.alerts.state_dir) == running.pid
+        assert runner.stdout.readline() == b"up\n"
+        assert running.holder(on_disk.alerts.state_dir) == runner.pid
         assert wipe.end(on_disk).complete
-        assert running.wait(5) == -ended_by
+        assert runner.wait(5) == -ended_by
     finally:
-        running.kill()
-        running.stdout.close()
-        running.wait()
+        runner.kill()
+        runner.stdout.close()
+        runner.wait()
 
 
 def test_a_read_only_key_behind_a_link_is_destroyed_with_the_link(on_disk, tmp_path):
@@ -161,18 +161,18 @@ def test_a_read_only_key_behind_a_link_is_destroyed_with_the_link(on_disk, tmp_p
 
 
 def test_what_cannot_be_destroyed_is_said_and_tried_again(on_disk, monkeypatch):
-    real = wipe.shred
+    real = destroyer.shred
 
     def failing(path):
         if path == on_disk.watchlist.file:
             raise PermissionError(1, "Operation not permitted")
         return real(path)
 
-    monkeypatch.setattr(wipe, "shred", failing)
+    monkeypatch.setattr(destroyer, "shred", failing)
     done = wipe.end(on_disk)
     assert not done.complete
     assert f"{on_disk.watchlist.file} could not be destroyed" in done.problems[0]
-    monkeypatch.setattr(wipe, "shred", real)
+    monkeypatch.setattr(destroyer, "shred", real)
     again = wipe.end(on_disk)
     assert again.complete
     assert not on_disk.watchlist.file.exists()
