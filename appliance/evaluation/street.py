@@ -47,7 +47,7 @@ ALLOWED = {
     "seed": "whole number; another one is another day",
     "gap": "seconds between two people",
     "loop": "1 for again and again",
-    "seconds": "ends after so long",
+    "seconds": "ends after so long; nobody comes who could not have passed by then",
     "extras": "people a minute who walk away",
     "fps": "frames a second",
     "size": "WIDTHxHEIGHT",
@@ -197,7 +197,7 @@ class StreetReader:
 
     def advance(self) -> bool:
         media_s = (self._index + 1) / self.fps
-        if media_s > self._ends_s:
+        if media_s >= self._ends_s:
             return False
         self._index, self.media_s = self._index + 1, media_s
         for i, (walk, maker) in enumerate(self._coming):
@@ -230,10 +230,9 @@ class StreetReader:
 
     def _end(self) -> float:
         settings = self._settings
-        if settings.loop:
+        if settings.seconds or settings.loop:
             return settings.seconds or math.inf
-        last = max((walk.leave_s for walk in _passing(settings)), default=0.0) + 0.4
-        return min(last, settings.seconds) if settings.seconds else last
+        return max((walk.leave_s for walk in _passing(settings)), default=0.0) + 0.4
 
     def _body(self, person: str, head: Head) -> Any:
         return draw_figure(f"{self._settings.seed}/{person}", head.skin_bgr)

@@ -11,8 +11,8 @@ from pathlib import Path
 from appliance.evaluation.figures import EYES_M
 from appliance.evaluation.scenery import View
 
-FACE_M = 0.155
-"""Height of a face as a detector boxes it, brow to chin."""
+FACE_M = 0.205
+"""Height of a face as a detector boxes it, forehead to chin."""
 NEAREST_M = 2.0
 _STEP_S = 0.05
 
@@ -149,10 +149,9 @@ def _measured(walk: Walk, view: View) -> Walk:
     peak_px, since_s, seen = 0.0, 0.0, walk.away
     while since_s < walk.lasts_s:
         x_m, z_m = walk.at(since_s)
-        half = FACE_M / 2 * walk.tall
-        eyes_m = EYES_M * walk.tall
-        left, top = view.project(x_m - half * 0.8, eyes_m + half * 0.75, z_m)
-        right, bottom = view.project(x_m + half * 0.8, eyes_m - half * 1.25, z_m)
+        face_m, eyes_m = FACE_M * walk.tall, EYES_M * walk.tall
+        left, top = view.project(x_m - face_m * 0.39, eyes_m + face_m * 0.4, z_m)
+        right, bottom = view.project(x_m + face_m * 0.39, eyes_m - face_m * 0.6, z_m)
         if left >= 0 and top >= 0 and right <= width and bottom <= height:
             peak_px, seen = max(peak_px, bottom - top), True
         elif seen and not walk.away and (right < -40 or left > width + 40 or top > height):
