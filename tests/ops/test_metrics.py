@@ -15,17 +15,13 @@ from appliance.ops.metrics import GAUGES, Exporter, Ledger
 from appliance.telemetry import LATENCY_BUCKETS_S, Meter
 
 ROOT = Path(__file__).parents[2]
-CONTRACT = set(
-    re.findall(
-        r"\S+",
-        """
-    lfr_frames_total lfr_frames_dropped_total lfr_people_seen_total lfr_faces_total lfr_alerts_total lfr_decisions_total
-    lfr_false_alert_rate lfr_stage_seconds lfr_alert_latency_seconds lfr_nonmatch_dwell_seconds lfr_camera_up
-    lfr_camera_last_frame_age_seconds lfr_restarts_total lfr_watchlist_entries lfr_index_recall lfr_execution_provider
-    lfr_deployment_seconds_remaining lfr_build_info
-""",
-    )
-)
+CONTRACT = {
+    *("lfr_frames_total", "lfr_frames_dropped_total", "lfr_people_seen_total", "lfr_faces_total", "lfr_alerts_total"),
+    *("lfr_decisions_total", "lfr_false_alert_rate", "lfr_stage_seconds", "lfr_alert_latency_seconds"),
+    *("lfr_nonmatch_dwell_seconds", "lfr_camera_up", "lfr_camera_last_frame_age_seconds", "lfr_restarts_total"),
+    *("lfr_watchlist_entries", "lfr_index_recall", "lfr_execution_provider", "lfr_deployment_seconds_remaining"),
+    "lfr_build_info",
+}
 
 
 def exporter(ledger: Ledger, gauges=(), restarts=None) -> Exporter:
