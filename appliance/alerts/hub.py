@@ -200,7 +200,8 @@ class Hub:
         self._newest = self.journal.newest
         self._status: Status | None = None
         self._status_at_s = self._second_at_s = time.monotonic()
-        self._purged_at_s = float("-inf")
+        self._purged_at_s = time.monotonic()
+        self._purge()  # before anybody is answered: also after a power cut, also when started late
         self._restore_counters()
         self._reporter.beat("ready", now=True)  # before the first alert is taken: from here on this run counts
 

@@ -42,6 +42,7 @@ from appliance.types import utc_now
 LOST_AFTER_S = 3.0
 """Silence of the hub (which speaks each second) after which the connection counts as lost."""
 _ASK_AGAIN_S = 2.0
+_SLOW_READER_S = 0.2
 _HELD_EVENTS = 64
 _QUEUE_ITEMS = 256
 
@@ -182,6 +183,7 @@ class Subscriber:
         self._epoch = epoch
         self._held: dict[int, Event] = {}
         self._request = b""
+        self._unsent = False
         self._asked_s = float("-inf")
         self._goal = 0
         self._connected: bool | None = None
@@ -260,14 +262,15 @@ class Subscriber:
         poller.register(self._dealer, zmq.POLLIN)
         self._ask()
         while not self._queue.closed:
-            ready = dict(poller.poll(100))
+            ready = dict(poller.poll(20 if self._unsent else 100))
+            began_s = time.monotonic()
             for socket, take in ((self._dealer, self._take_reply), (self._sub, self._take_published)):
                 if socket in ready and (frames := receive(socket)) is not None:
                     try:
                         take(frames)
                     except StreamError as error:
                         _log.error("a message of the stream cannot be read", reason=str(error))
-            if not ready:  # only then is silence the hub's, and not our reader's slowness
+            if time.monotonic() - began_s < _SLOW_READER_S:  # else the silence was ours, not the hub's
                 self._watch()
 
     def _watch(self) -> None:
@@ -275,7 +278,7 @@ class Subscriber:
         if self._connected is not False and now_s - self._heard_s > LOST_AFTER_S:
             self._connected = False
             self._queue.put(Connection(connected=False, since=self._heard_at))
-        if self._request and now_s - self._asked_s > _ASK_AGAIN_S:
+        if self._request and (self._unsent or now_s - self._asked_s > _ASK_AGAIN_S):
             self._ask()
 
     def _heard(self) -> None:
@@ -288,7 +291,7 @@ class Subscriber:
         """Ask for what comes after the last event; again after a while if no answer comes."""
         self._request, self._asked_s = request_id(), time.monotonic()
         request = ReplayRequest(from_seq=self._last + 1, pictures=self._pictures)
-        send(self._dealer, [b"replay", self._request, body_of(request, by_alias=True)])
+        self._unsent = not send(self._dealer, [b"replay", self._request, body_of(request, by_alias=True)])
 
     def _take_reply(self, frames: Frames) -> None:
         self._heard()
@@ -326,6 +329,8 @@ class Subscriber:
             status = parse(Status, frames[1], 1 << 20)
             if self._same_journal(status.epoch):
                 self._expect(status.seq)
+                if status.seq < self._last and not self._request:
+                    self._ask()  # late news, or an older copy of the journal was put back: the answer tells
             self._queue.put(status)
         elif len(frames) >= 2:
             event = parse_event(topic, frames[1], tuple(frames[2:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -86,8 +87,9 @@ def settings(folder: Path, **changes: Any) -> HubSettings:
 
 @contextlib.contextmanager
 def short_folder() -> Iterator[Path]:
-    """A temporary folder whose path leaves room for a socket's name."""
-    with tempfile.TemporaryDirectory(prefix="lfr-", dir="/tmp") as name:
+    """A temporary folder whose path leaves room for a socket's name; in memory where there is such a place."""
+    quick = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="lfr-", dir=quick if os.access(quick, os.W_OK) else "/tmp") as name:
         yield Path(name)
 
 
