@@ -42,6 +42,7 @@ from appliance.types import utc_now
 LOST_AFTER_S = 3.0
 """Silence of the hub (which speaks each second) after which the connection counts as lost."""
 _ASK_AGAIN_S = 2.0
+_UNEASY_AFTER_S = 1.5
 _SLOW_READER_S = 0.2
 _HELD_EVENTS = 64
 _QUEUE_ITEMS = 256
@@ -262,7 +263,7 @@ class Subscriber:
         poller.register(self._dealer, zmq.POLLIN)
         self._ask()
         while not self._queue.closed:
-            ready = dict(poller.poll(20 if self._unsent else 100))
+            ready = dict(poller.poll(50 if self._unsent else 100))
             began_s = time.monotonic()
             for socket, take in ((self._dealer, self._take_reply), (self._sub, self._take_published)):
                 if socket in ready and (frames := receive(socket)) is not None:
@@ -278,6 +279,8 @@ class Subscriber:
         if self._connected is not False and now_s - self._heard_s > LOST_AFTER_S:
             self._connected = False
             self._queue.put(Connection(connected=False, since=self._heard_at))
+        if not self._request and now_s - self._heard_s > _UNEASY_AFTER_S:
+            self._ask()  # leaves as soon as there is a hub again, so that what it has is not waited for
         if self._request and (self._unsent or now_s - self._asked_s > _ASK_AGAIN_S):
             self._ask()
 
