@@ -85,18 +85,14 @@ def end(
 def _tell_end(read: Config, done: Ended, out: Console, err: Console, *, as_json: bool) -> None:
     from rich.markup import escape
 
-    from appliance.deployment import certificate, report, wipe
+    from appliance.deployment import certificate, report, running, wipe
     from appliance.deployment.pages import day_and_time
-    from appliance.errors import LfrError
 
     made = certificate.paths(read)
-    files = [made[1], made[0]]
-    if not done.already:
-        try:
-            files += report.write(read)
-        except LfrError as error:
-            err.print(f"[yellow]The report could not be written:[/] {escape(str(error))}")
     kept = wipe.purge_due(read)
+    if kept is None and done.complete and running.holder(read.alerts.state_dir) is None:
+        wipe.purge(read)
+    files = [path for path in (made[1], made[0], *report.paths(read.alerts.state_dir)) if path.exists()]
     if as_json:
         document = {
             "deployment": done.deployment, "ended_at": done.ended_at.isoformat(), "already": done.already,
@@ -226,10 +222,14 @@ def audit_show(
         return
     table = Table("n", "when (UTC)", "who", "act", "details", box=None, header_style="bold")
     for one in shown:
-        facts = ", ".join(f"{key} {_brief(value)}" for key, value in one.details.items() if key != "state_sha256")
+        facts = ", ".join(f"{key} {_brief(value)}" for key, value in one.details.items() if _told(key, value))
         table.add_row(str(one.n), one.at[:19].replace("T", " "), escape(one.by), one.act, escape(facts))
     out, _ = _consoles()
     out.print(table)
+
+
+def _told(key: str, value: Any) -> bool:
+    return key != "state_sha256" and value not in ("", None, [], {})
 
 
 def _brief(value: Any) -> str:

@@ -340,6 +340,11 @@ def _shown_span(public: Public) -> tuple[datetime, datetime]:
     return public.ran[0][0], max(last, public.ran[0][0])
 
 
+def paths(folder: Path) -> list[Path]:
+    """Where the four files of a report lie in a folder, those to publish first."""
+    return [folder / f"report-{kind}.{form}" for kind in ("public", "full") for form in ("html", "json")]
+
+
 def write(
     config: Config, folder: Path | None = None, *, by: str = "appliance", now: datetime | None = None
 ) -> list[Path]:
@@ -367,4 +372,4 @@ def write(
         write_atomic(folder / name, data, 0o644 if "public" in name else 0o600)
         hashes[name] = hashlib.sha256(data).hexdigest()
     src.store.audit.append(Act(act="report", by=by, details={"folder": str(folder), "sha256": hashes}))
-    return [folder / name for name in files]
+    return paths(folder)

@@ -1,4 +1,4 @@
-"""The end of a deployment: stop, destroy, check, certify. Interrupted anywhere, the next call continues.
+"""The end of a deployment: stop, destroy, check, certify, report. Interrupted anywhere, the next call continues.
 
 Each destruction is an act in the audit record, before (`stage: begin`) and after (`stage: done`); the certificate is
 made from these acts, so that one whose `end` was cut off by a power failure lists everything all the same.
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.config import Config
-from appliance.deployment import certificate, destroyer, figures, running
+from appliance.deployment import certificate, destroyer, figures, report, running
 from appliance.deployment.audit import Act
 from appliance.deployment.destroyer import Destroyer, exists
 from appliance.deployment.running import Step
 from appliance.deployment.scan import Budget, Scan, scan
 from appliance.deployment.state import DeploymentState, Store, sync_dir
-from appliance.errors import AuthorityError, LfrError
+from appliance.errors import AuthorityError, JournalError, LfrError
 from appliance.types import utc_now, utc_text
 
 _NEEDLE_BYTES: Final = 48
@@ -128,7 +128,7 @@ def _end(config: Config, store: Store, by: str, reason: str, now: datetime | Non
     shredder = Destroyer(store, step, problems)
     shredder.destroy("sealing key", config.watchlist.key)
     for path in _list_files(config):
-        shredder.destroy("sealed watchlist" if path == config.watchlist.file else "part of the watchlist", path)
+        shredder.destroy("sealed watchlist" if path == config.watchlist.file else "watchlist's companion", path)
     destroyer.clear_runtime(shredder)
     for path in sorted(store.state_dir.glob(".*.tmp")):
         shredder.destroy("temporary file", path)
@@ -162,7 +162,13 @@ def _finish(config: Config, store: Store, problems: list[str], now: datetime | N
     details = {"deployment": config.deployment.id, "complete": not problems, "problems": problems[:20]}
     state = store.change(finish, "end", "appliance", details, trusting=False)
     certificate.write(config, store)
-    return Ended(state.deployment, ended_at, False, not problems, tuple(problems))
+    step("writing the report")
+    notes: tuple[str, ...] = ()
+    try:
+        report.write(config, now=now)
+    except LfrError as error:  # a damaged journal must not undo an end that is complete
+        notes = (f"The report could not be written: {error}",)
+    return Ended(state.deployment, ended_at, False, not problems, tuple(problems), notes)
 
 
 def _list_files(config: Config) -> list[Path]:
@@ -265,11 +271,14 @@ class Purged:
 
 
 def purge_due(config: Config) -> datetime | None:
-    """When the last alert must be gone; None when the deployment has not ended or nothing is kept."""
+    """When the last alert must be gone; None when the deployment has not ended or no alert is kept."""
     state = Store(config.alerts.state_dir).peek()
-    if state is None or state.phase != "ended" or not figures.journal_exists(config):
+    if state is None or state.phase != "ended":
         return None
-    return state.purge_at
+    try:
+        return state.purge_at if figures.alerts_held(config) else None
+    except JournalError:
+        return state.purge_at
 
 
 def purge(config: Config, by: str = "appliance", *, everything: bool = False, now: datetime | None = None) -> Purged:
@@ -298,8 +307,13 @@ def purge(config: Config, by: str = "appliance", *, everything: bool = False, no
             _mark_purged(config, store, by, now, 0)
         return Purged(0, False, None)
     figures.freeze(config)
-    count, left = 0, figures.alerts_held(config)
     due = everything or (state is not None and state.purge_at is not None and now >= state.purge_at)
+    count = left = 0
+    try:
+        left = figures.alerts_held(config)
+    except JournalError:
+        if not (ended and due):
+            raise  # else it cannot be read, but its time is over: it is destroyed all the same
     if not (ended and due):
         with Journal.open(state_dir) as journal:
             ids = journal.purge(now - timedelta(hours=config.alerts.keep_hours))

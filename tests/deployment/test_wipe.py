@@ -82,7 +82,7 @@ def die_at(config, steps):
     wipe.end(config, by="Insp. Okafor", reason="over", step=step)
 
 
-@pytest.mark.parametrize("steps", range(1, 9))
+@pytest.mark.parametrize("steps", range(1, 10))
 def test_an_end_that_was_killed_anywhere_is_continued(on_disk, tmp_path, steps, needles):
     process = multiprocessing.get_context("fork").Process(target=die_at, args=(on_disk, steps))
     process.start()
@@ -92,7 +92,7 @@ def test_an_end_that_was_killed_anywhere_is_continued(on_disk, tmp_path, steps, 
     assert done.complete
     assert scan([tmp_path], needles).findings == []
     made = certificate.load(on_disk)
-    assert {"sealing key", "sealed watchlist", "part of the watchlist"} <= {item.what for item in made.destroyed}
+    assert {"sealing key", "sealed watchlist", "watchlist's companion"} <= {item.what for item in made.destroyed}
     assert all(item.done for item in made.destroyed)
     if killed and steps > 1:
         assert made.by == "Insp. Okafor"
@@ -238,6 +238,24 @@ def test_everything_may_be_purged_early_but_not_before_the_end(on_disk, journal)
     wipe.end(on_disk)
     assert wipe.purge(on_disk, "Insp. Okafor", everything=True).destroyed
     assert not (on_disk.alerts.state_dir / "journal.db").exists()
+
+
+def test_a_journal_that_cannot_be_read_is_destroyed_when_its_time_is_over(on_disk, journal, now):
+    wipe.end(on_disk, now=now)
+    (on_disk.alerts.state_dir / "journal.db").write_bytes(b"this is no database " * 500)
+    assert wipe.purge_due(on_disk) == now + timedelta(hours=24)
+    with pytest.raises(LfrError):
+        wipe.purge(on_disk, now=now + timedelta(hours=1))
+    assert wipe.purge(on_disk, now=now + timedelta(hours=25)).destroyed
+    assert not (on_disk.alerts.state_dir / "journal.key").exists()
+
+
+def test_the_report_is_written_by_the_end_also_with_a_damaged_journal(on_disk, journal, now):
+    figures.freeze(on_disk)
+    (on_disk.alerts.state_dir / "journal.db").write_bytes(b"this is no database " * 500)
+    done = wipe.end(on_disk, now=now)
+    assert done.complete
+    assert "report could not be written" in done.notes[0]
 
 
 def test_an_end_is_quick(on_disk):
