@@ -1,0 +1,29 @@
+"""Deployments for tests of the whole appliance."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from appliance_run import short_folder
+
+
+@pytest.fixture
+def folder():
+    made = short_folder()
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    where = os.environ.get("LFR_TEST_DATA")
+    if not where:
+        pytest.skip("set LFR_TEST_DATA to the folder with faces/ and clips/")
+    return Path(where).resolve()
+
+
+@pytest.fixture(scope="session")
+def faces(test_data) -> list[Path]:
+    """Folders of people with several photos, in order of their names."""
+    return [one for one in sorted((test_data / "faces").iterdir()) if len(list(one.glob("*.jpg"))) >= 2]
