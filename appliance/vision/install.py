@@ -113,6 +113,7 @@ def _install_one(manifest: Manifest, asset: Picture | DetectorEntry | EmbedderEn
     record[asset.name] = {
         "source_sha256": asset.sha256,
         "opset": asset.opset,
+        "recipe": models.RECIPE,
         "sha256": models.sha256_of(prepared),
         "largest_relative_difference": float(f"{difference:.3g}"),
     }

@@ -23,6 +23,9 @@ from appliance.vision.adapters import ADAPTERS
 
 MANIFEST = "manifest.yaml"
 RECORD = "prepared.json"
+RECIPE = 2
+"""Version of the preparation; a model that was prepared by an earlier one is prepared again."""
+
 INSTALL_REMEDY = "Run lfr models install."
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 _MEMBER = r"^[A-Za-z0-9_][A-Za-z0-9_.@+-]*(/[A-Za-z0-9_][A-Za-z0-9_.@+-]*)*$"
@@ -299,7 +302,10 @@ def read_ready(manifest: Manifest, asset: Picture | Model) -> bytes:
         expected: object = asset.sha256
     else:
         record = read_record(manifest.dir).get(asset.name, {})
-        if record.get("source_sha256") != asset.sha256 or record.get("opset") != asset.opset:
+        if record.get("source_sha256") != asset.sha256 or (record.get("opset"), record.get("recipe")) != (
+            asset.opset,
+            RECIPE,
+        ):
             raise ModelError(f"{path} was not prepared from what the manifest names.", INSTALL_REMEDY)
         expected = record.get("sha256")
     if sha256_of(data) != expected:
