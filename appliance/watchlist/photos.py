@@ -294,7 +294,13 @@ class Examiner:
         """The faces, in the picture as it is or, where none is found, with room around it or turned by a quarter."""
         found = self._detect(image)
         if len(found):
-            return image, found, None
+            # landmarks of a lying face are poor: the picture is turned and looked at again
+            turn = _turn_upright(found)
+            turned = image if turn is None else cv2.rotate(image, turn).astype(np.uint8)
+            again = found if turn is None else self._detect(turned)
+            if turn is None or not len(again):
+                return image, found, None
+            return turned, again, _TURNED
         margin = max(image.shape[:2]) // 4
         padded = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE).astype(np.uint8)
         found = self._detect(padded)
@@ -304,7 +310,7 @@ class Examiner:
             turned = cv2.rotate(image, turn).astype(np.uint8)
             found = self._detect(turned)
             if len(found):
-                return turned, found, ("it lies on its side or upside down and was turned", "Save it upright.")
+                return turned, found, _TURNED
         return image, found, None
 
     def _detect(self, image: Image) -> Faces:
@@ -316,6 +322,17 @@ class Examiner:
             if len(sure):
                 return sure
         return sure
+
+
+_TURNED = ("it lies on its side or upside down and was turned", "Save it upright.")
+
+
+def _turn_upright(faces: Faces) -> int | None:
+    """The quarter turns that bring the largest face upright, as OpenCV names them; None when it is."""
+    largest = int((faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]).argmax())
+    roll = float(vision_quality.pose_deg(faces.landmarks[largest][None])[2][0])
+    turns = {-1: cv2.ROTATE_90_CLOCKWISE, 1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, -2: cv2.ROTATE_180}
+    return turns.get(round(roll / 90))
 
 
 def _who_is_meant(faces: Faces, heights: Float32, image_hw: tuple[int, int]) -> tuple[int, int]:

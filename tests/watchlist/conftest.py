@@ -87,3 +87,22 @@ def house(tmp_path: Path) -> House:
     home = House(folder, tmp_path / "people", tmp_path / "list.lfrw", policy)
     home.seal()
     return home
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Folder of the prepared models and portraits; the test is skipped where they are not installed."""
+    from appliance.vision import models
+
+    manifest = models.load_manifest()
+    wrong = [problem for problem in models.verify(manifest).values() if problem]
+    if wrong:
+        pytest.skip(f"run lfr models install: {wrong[0]}")
+    return manifest.dir
+
+
+@pytest.fixture(scope="session")
+def examiner(models_dir: Path) -> object:
+    from appliance.watchlist.photos import Examiner
+
+    return Examiner(models_dir, "centerface", "mobilefacenet")
