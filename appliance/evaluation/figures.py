@@ -193,7 +193,10 @@ def _draw(clothes: _Clothes, phase: float, from_behind: bool) -> Picture:
         _front_of(easel, clothes, hem)
     if clothes.bag == "rucksack":
         if from_behind:
-            easel.shape([(-0.15, 1.40), (0.15, 1.40), (0.17, 0.98), (-0.17, 0.98)], (60, 70, 50))
+            bag = [(-0.11, 1.42), (0.11, 1.42), (0.16, 1.34), (0.17, 1.04), (0.14, 0.98), (-0.14, 0.98), (-0.17, 1.04)]
+            easel.shape([*bag, (-0.16, 1.34)], (66, 60, 52))
+            easel.limb([(-0.14, 1.22), (0.14, 1.22)], 0.01, (66, 60, 52), 0.6)
+            easel.limb([(-0.1, 1.16), (-0.1, 1.03), (0.1, 1.03), (0.1, 1.16)], 0.01, (66, 60, 52), 0.6)
         for side in (-1, 1) if not from_behind else ():
             easel.limb([(side * 0.135, 1.44), (side * 0.15, 1.12)], 0.04, (40, 44, 48))
     elif clothes.bag == "strap":

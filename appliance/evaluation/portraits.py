@@ -148,7 +148,7 @@ def _share(upright: Image) -> Float32:
     finds the edge between them.
     """
     width, height = HEAD_WH
-    face = _ellipse((132, 166), (52, 74))
+    face = _ellipse((132, 160), (46, 68))
     outer = _ellipse((132, 142), (88, 122))
     labels = np.full((height, width), cv2.GC_BGD, np.uint8)
     labels[outer > 0] = cv2.GC_PR_BGD
@@ -166,7 +166,7 @@ def _share(upright: Image) -> Float32:
     whole = (parts == main) if main else np.zeros_like(parts, bool)
     # No head is wider than the one ellipse or narrower than the other, whatever stood behind it in the portrait.
     whole &= _ellipse((132, 146), (80, 110))[::2, ::2] > 0
-    whole |= _ellipse((132, 156), (61, 88))[::2, ::2] > 0
+    whole |= (_ellipse((132, 136), (58, 66)) | _ellipse((132, 166), (44, 70)))[::2, ::2] > 0
     head = cv2.resize(whole.astype(np.float32), HEAD_WH, interpolation=cv2.INTER_LINEAR)
     # Below the chin the collar covers the cut; a soft edge hides the seam.
     soft = cv2.GaussianBlur(head, (0, 0), 2.6)

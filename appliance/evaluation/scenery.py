@@ -89,7 +89,7 @@ def draw_street(size_wh: tuple[int, int]) -> Image:
 def _vignette(size_wh: tuple[int, int]) -> npt.NDArray[np.float32]:
     x = np.linspace(-1, 1, size_wh[0], dtype=np.float32)[None, :]
     y = np.linspace(-1, 1, size_wh[1], dtype=np.float32)[:, None]
-    return np.asarray((1.0 - 0.13 * (x**2 + y**2))[..., None], np.float32)
+    return np.asarray((1.07 - 0.13 * (x**2 + y**2))[..., None], np.float32)
 
 
 def _clouds(height: int, width: int, rng: np.random.Generator, octaves: tuple[int, ...]) -> npt.NDArray[np.float32]:

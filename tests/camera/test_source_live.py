@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 from rtsp_camera import OddServer, RtspCamera
@@ -231,6 +232,20 @@ def test_a_digest_challenge_is_answered_without_the_password():
 
 def md5(text):
     return hashlib.md5(text.encode()).hexdigest()
+
+
+def test_motion_jpeg_over_http_is_read_until_it_stalls():
+    jpeg = cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))[1].tobytes()
+    part = b"--cut\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg) + jpeg + b"\r\n"
+    head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=cut\r\n\r\n"
+    # Our own look at the port comes first, asks nothing and goes.
+    with OddServer(head + 30 * part) as server, live(f"http://127.0.0.1:{server.port}/mjpeg") as source:
+        frame = source.read(15)
+        assert frame is not None, source.detail
+        assert frame.image_bgr.shape == (120, 160, 3)
+        assert abs(int(frame.image_bgr.mean()) - 90) < 3
+        source.release(frame)
+        wait_for(lambda: source.state == "reconnecting")
 
 
 def test_a_real_camera_that_is_killed_and_comes_back_goes_on():

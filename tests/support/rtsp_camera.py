@@ -88,7 +88,10 @@ class OddServer:
             self._connections.append(connection)
             for answer in self._answers:
                 try:
-                    self.asked.append(connection.recv(4096))
+                    request = connection.recv(4096)
+                    if not request:
+                        break
+                    self.asked.append(request)
                     connection.sendall(answer)
                 except OSError:
                     break
