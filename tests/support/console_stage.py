@@ -175,10 +175,8 @@ class Stage:
         self.url = self.settings.url.rstrip("/")
         self.published = 0
         self.cameras = [
-            CameraState(
-                name="north", state="live", since=utc_now(), fps=25, people_seen=1204, alerts=3, provider="cpu"
-            ),
-            CameraState(name="south", state="live", since=utc_now(), fps=25, people_seen=987, alerts=2, provider="cpu"),
+            CameraState(name="north", state="live", since=utc_now(), fps=25, people_seen=1204, alerts=3),
+            CameraState(name="south", state="live", since=utc_now(), fps=25, people_seen=987, alerts=2),
         ]
         self.degraded: list[Degradation] = []
         self.ends = utc_now() + timedelta(hours=3, minutes=12)

@@ -4,6 +4,7 @@ import { $, badge, h, say } from "./dom.js";
 import { category, shortAge, standing, VALUES } from "./words.js";
 
 const MAX_DONE = 60;
+const AIM_MS = 2000;
 const JUST_MS = 15_000; // a card flashes as a whole for so long, then only its edge: twenty at once stay legible
 
 export class Queue {
@@ -14,11 +15,14 @@ export class Queue {
     this.selected = selected;
     this.isOpen = isOpen; // whether a case still waits for this person's decision
     this.cards = new Map();
-    this.held = new Set(); // arrived while the pointer was over the queue: shown when it leaves, so that nothing moves under it
-    this.hovering = false;
+    this.held = new Set(); // arrived while the pointer moved over the queue: shown when it rests or leaves, so that nothing moves under it
+    this.movedAt = -Infinity; // when the pointer last moved over the queue
     const scroll = $("queue-scroll");
-    scroll.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") this.hovering = true; });
+    scroll.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse") this.movedAt = performance.now();
+    });
     scroll.addEventListener("pointerleave", () => this.release());
+    setInterval(() => { if (this.held.size && !this.aiming) this.release(); }, 250);
     $("queue-new").addEventListener("click", () => {
       this.release();
       scroll.scrollTop = 0;
@@ -26,8 +30,13 @@ export class Queue {
     setInterval(() => this.ages(), 1000);
   }
 
+  /** Whether somebody is about to click in the queue; a pointer that only rests there holds nothing back. */
+  get aiming() {
+    return performance.now() - this.movedAt < AIM_MS;
+  }
+
   release() {
-    this.hovering = false;
+    this.movedAt = -Infinity;
     if (this.held.size) {
       this.held.clear();
       this.draw();
@@ -36,7 +45,7 @@ export class Queue {
 
   /** A new alert came: hold it back while somebody is about to click. */
   arrived(id) {
-    if (this.hovering && !this.quietlyEmpty()) this.held.add(id);
+    if (this.aiming && !this.quietlyEmpty()) this.held.add(id);
   }
 
   quietlyEmpty() {
