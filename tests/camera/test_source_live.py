@@ -299,7 +299,7 @@ from appliance.config import Camera
 timing = Timing(open_timeout_s=1, read_timeout_s=1, backoff_first_s=0.05, backoff_cap_s=0.05, refused_s=0.05)
 cameras = [Camera(name="gate", source=url) for url in sys.argv[1:]]
 sources = [open_source(camera, timing) for camera in cameras]
-time.sleep(4)
+time.sleep(3)
 for camera, source in zip(cameras, sources):
     print(repr(camera), source.state, source.detail, vars(source._reader), source)
     source.close()
