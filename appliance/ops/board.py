@@ -55,7 +55,7 @@ class CameraView:
 
     def take(self, beat: Beat, now: float) -> None:
         """A heartbeat came."""
-        if self.began_at is None and beat.state != "starting":
+        if self.began_at is None and self.worker.ready:
             self.began_at = now
         if beat.last_frame_age_s is not None:
             self.last_frame_at = max(self.last_frame_at or -math.inf, now - beat.last_frame_age_s)
@@ -177,6 +177,13 @@ def window_degradation(ends: datetime, moment: datetime) -> Iterator[Degradation
         minutes = max(1, round(left.total_seconds() / 60))
         text = f"Recognition ends in {minutes} min, at {ends:%H:%M} UTC. An extension needs a new authorisation."
         yield Degradation(code="window", text=text)
+
+
+def expiry_degradation(expires_at: datetime | None, ends: datetime, moment: datetime) -> Iterator[Degradation]:
+    """Said when the watchlist expires soon, and before the window ends."""
+    if expires_at is not None and expires_at < ends and expires_at - moment < CLOSING:
+        text = f"The watchlist expires at {expires_at:%H:%M} UTC; recognition stops then."
+        yield Degradation(code="watchlist", text=text)
 
 
 def disk_degradation(state_dir: Path) -> Iterator[Degradation]:

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 import psutil
 
 from appliance.config import Config
+from appliance.deployment.running import holder
+from appliance.errors import LfrError
 from appliance.ops.board import DISK_CRITICAL_BYTES, DISK_LOW_BYTES, disk_free
 from appliance.ops.findings import Finding
-from appliance.ops.runtime import holder
 
 SLOW_SYNC_S = 0.1
 MEMORY_PER_CAMERA_BYTES = 400_000_000
@@ -104,30 +105,52 @@ def _swaps_to_disk() -> bool:
 def ports(config: Config) -> Iterator[Finding]:
     """Every address that would be listened on is free, or held by this deployment's own run."""
     running = holder(config.alerts.state_dir)
-    wanted = {"metrics.listen": config.metrics.listen}
-    if config.console is not None:
-        wanted["console.listen"] = config.console.listen
-    for key, endpoint in (("alerts.publish", config.alerts.publish), ("alerts.replay", config.alerts.replay)):
-        if endpoint.startswith("tcp://"):
-            wanted[key] = urlsplit(endpoint).netloc
     if running is not None:
         text = f"the appliance is running already (process {running}); its ports are in use"
         yield Finding("ports", "warn", text, "Stop it before you rely on what is said here of ports and cameras.")
         return
     given: dict[str, str] = {}
-    for key, address in wanted.items():
+    for key, address in addresses(config).items():
         if address in given:
             yield Finding("ports", "fail", f"{key} and {given[address]} are both {address}.", "Give one another port.")
             continue
         given[address] = key
-        why = _taken(address)
+        why = taken(address)
         if why:
             yield Finding("ports", "fail", f"{key} {address} cannot be used: {why}.", "Choose another address or port.")
         else:
             yield Finding("ports", "ok", f"{key} {address} is free")
 
 
-def _taken(address: str) -> str:
+def addresses(config: Config) -> dict[str, str]:
+    """Every `HOST:PORT` that a run would listen on, by its key in the configuration."""
+    found = {"metrics.listen": config.metrics.listen}
+    if config.console is not None:
+        found["console.listen"] = config.console.listen
+    for key, endpoint in (("alerts.publish", config.alerts.publish), ("alerts.replay", config.alerts.replay)):
+        if endpoint.startswith("tcp://"):
+            found[key] = urlsplit(endpoint).netloc
+    return found
+
+
+def require_free(config: Config, wait_s: float = 3.0) -> None:
+    """Refuse to start where a port is taken; waits a little for the processes of a run that was just killed.
+
+    Raises
+    ------
+    LfrError
+        Naming the first key whose address is taken.
+    """
+    deadline = time.monotonic() + wait_s
+    for key, address in addresses(config).items():
+        while why := taken(address):
+            if time.monotonic() > deadline:
+                raise LfrError(f"{key} {address} cannot be used: {why}.", "Stop what uses it, or choose another port.")
+            time.sleep(0.1)
+
+
+def taken(address: str) -> str:
+    """Why `HOST:PORT` cannot be listened on; empty when it can."""
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     try:

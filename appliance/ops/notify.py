@@ -16,14 +16,13 @@ class Notifier:
     Parameters
     ----------
     environ
-        Where `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` are looked up; the process's own by default.
+        Where `NOTIFY_SOCKET` is looked up; the process's own by default.
     """
 
     def __init__(self, environ: dict[str, str] | None = None) -> None:
         env = os.environ if environ is None else environ
         address = env.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self.watchdog_s = _watchdog_s(env.get("WATCHDOG_USEC", ""), env.get("WATCHDOG_PID", ""))
         self._said = ""
 
     @property
@@ -59,9 +58,3 @@ class Notifier:
                 sock.sendto(message.encode(), self._address)
         except OSError as error:
             log.warning("systemd could not be told", message=message, error=str(error))
-
-
-def _watchdog_s(usec: str, pid: str) -> float | None:
-    if not usec.isdigit() or (pid.isdigit() and int(pid) != os.getpid()):
-        return None
-    return int(usec) / 1e6 or None

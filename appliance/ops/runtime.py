@@ -49,22 +49,6 @@ class RunLock:
         os.close(self._fd)
 
 
-def holder(state_dir: Path) -> int | None:
-    """The process id of the `lfr run` that uses a state folder now; None when there is none."""
-    try:
-        fd = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        text = os.pread(fd, 32, 0).decode(errors="replace").strip()
-        return int(text) if text.isdigit() else 0
-    finally:
-        os.close(fd)
-    return None
-
-
 def _base() -> Path:
     chosen = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     base = Path(chosen)

@@ -66,6 +66,7 @@ class Standing:
     sealed: ListWatch | None = None
     guard: GuardFacts = field(default_factory=GuardFacts)
     halted: str = ""
+    halted_code: str = "guard"
     failure: str = ""
     ready: bool = False
     people_base: dict[str, int] = field(default_factory=dict)
@@ -129,10 +130,12 @@ class Standing:
             if self.sealed is not None and self.sealed.refused:
                 text = f"A new watchlist was refused; the one before is in use. {self.sealed.refused}"
                 found.append(Degradation(code="watchlist", text=text))
+            if self.sealed is not None and self.sealed.facts is not None:
+                found += board.expiry_degradation(self.sealed.facts.expires_at, self.window.ends, self.clock())
         if self.phase == "running":
             if self.halted:
                 text = f"Recognition is stopped: {self.halted}"
-                found.append(Degradation(code="guard", text=text, severity="critical"))
+                found.append(Degradation(code=self.halted_code, text=text, severity="critical"))
             else:
                 found += board.camera_degradations(self.views, self.gpu)
                 if self.guard.breach:

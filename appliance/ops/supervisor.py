@@ -6,6 +6,7 @@ own interval, the window, the watchlist file, the guard, the tally and the statu
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from appliance.config import Config
 from appliance.errors import LfrError
 from appliance.ops.board import CameraView
 from appliance.ops.listwatch import ListWatch
+from appliance.ops.machine import require_free
 from appliance.ops.metrics import Exporter, Ledger
 from appliance.ops.notify import Notifier
 from appliance.ops.rooms import Rooms, Window
@@ -120,6 +122,7 @@ class Supervisor:
         names = [camera.name for camera in self.config.cameras]
         specs = [rooms.camera_spec(name, runtime, self._list.accepted) for name in names]
         it.views = [CameraView(Worker(spec, self._policy)) for spec in specs]
+        require_free(self.config)
         self._board = Switchboard(runtime)
         try:
             self._exporter.serve(self.config.metrics.listen)
@@ -147,6 +150,7 @@ class Supervisor:
                 ended=it.window.over or utc_text(it.window.ends),
                 alerts_kept_until=utc_text(kept_until) if kept_until else "none are kept",
             )
+            self._notifier.ready()  # its work is done; to leave without a word would be a failed start
             return False
         log.info("this deployment is over; alerts can be decided on until they are purged", purge=utc_text(kept_until))
         return True
@@ -264,16 +268,16 @@ class Supervisor:
             self.rooms.require()
             self.rooms.started()
         except LfrError as error:
-            self._halt(str(error))
+            self._halt(str(error), "end")
             return
         log.info("recognition starts", cameras=len(it.views), ends=utc_text(it.window.ends))
         for worker in it.cameras:
             worker.begin()
 
-    def _halt(self, why: str) -> None:
-        """Stop recognition, not the deployment."""
+    def _halt(self, why: str, code: str) -> None:
+        """Stop recognition, not the deployment; `code` is that of the degradation."""
         if not self.standing.halted:
-            self.standing.halted = why
+            self.standing.halted, self.standing.halted_code = why, code
             log.error("recognition is stopped", why=why)
             self._stop(self.standing.cameras, self.pace.cameras_stop_s)
             self._record("deployment.stop", why=why)
@@ -288,10 +292,10 @@ class Supervisor:
             log.info("guard", sentence=it.guard.sentence)
             self._record("guard.clear", sentence=it.guard.sentence, rate=it.guard.rate)
         if it.guard.stop:
-            self._halt(it.guard.sentence)
+            self._halt(it.guard.sentence, "guard")
         facts = self._list.facts
         if facts is not None and facts.expires_at is not None and it.clock() >= facts.expires_at:
-            self._halt(f"The watchlist expired at {utc_text(facts.expires_at)}.")
+            self._halt(f"The watchlist expired at {utc_text(facts.expires_at)}.", "watchlist")
 
     def _sources_done(self) -> bool:
         """Whether every source was finite and is done (or never will be)."""
@@ -369,7 +373,7 @@ class Supervisor:
             except LfrError as error:
                 failures.append(str(error))
 
-        thread = threading.Thread(target=run, name="end")
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), name="end")
         thread.start()
         while thread.is_alive():
             now = time.monotonic()

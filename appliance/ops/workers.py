@@ -159,6 +159,7 @@ class Worker:
     falls: int = 0
     complaint: str = ""
     _good_since: float = 0.0
+    _failed_since: float = 0.0
     _next_start_at: float = 0.0
     _started_once: bool = False
 
@@ -179,8 +180,8 @@ class Worker:
 
     @property
     def ready(self) -> bool:
-        """Whether the process that runs now has said that it is warm."""
-        return self.alive and self.beat is not None and self.beat.state not in ("starting", "failed")
+        """Whether the process that runs now has said that it is warm: a camera's source may still be starting."""
+        return self.alive and self.beat is not None and self.beat.state != "failed" and _warm(self.beat)
 
     def begin(self) -> None:
         """Want it to run from the next `tend` on."""
@@ -193,7 +194,9 @@ class Worker:
         self.beat, self.heard_at = beat, now
         if beat.state == "failed":
             self.complaint = beat.detail
-        elif beat.state != "starting":
+            self._failed_since = self._failed_since or now
+        elif _warm(beat):
+            self._failed_since = 0.0
             self._good_since = self._good_since or now
             if now - self._good_since > self.policy.cap_window_s:
                 self.falls, self.failed, self.complaint = 0, False, ""
@@ -204,10 +207,9 @@ class Worker:
         lost = None
         if self.process is not None:
             if self.process.exitcode is None:
-                if self._stuck(now):
-                    silent = now - max(self.heard_at, self.started_at)
+                lost = self._stuck(now)
+                if lost:
                     self.kill()
-                    lost = f"killed: no heartbeat for {silent:.0f} s"
                     self._fell(now, lost)
             elif self.wanted and self.process.exitcode == 0 and self.beat is not None and self.beat.state == "ended":
                 self._clear()
@@ -240,16 +242,23 @@ class Worker:
             self.process.join(2)
         self._clear()
 
-    def _stuck(self, now: float) -> bool:
-        if self.ready or (self.beat is not None and self.beat.state == "failed"):
-            return now - self.heard_at > self.policy.stuck_s
-        return now - self.started_at > self.policy.warming_s
+    def _stuck(self, now: float) -> str | None:
+        """Why the process that runs must be killed; None when it need not."""
+        if self._failed_since and now - self._failed_since > self.policy.stuck_s:
+            return f"killed: it had failed ({self.complaint.rstrip('.')})"
+        warm = self.beat is not None and (_warm(self.beat) or self.beat.state == "failed")
+        silent = now - max(self.heard_at, self.started_at)
+        if warm and silent > self.policy.stuck_s:
+            return f"killed: no heartbeat for {silent:.0f} s"
+        if not warm and now - self.started_at > self.policy.warming_s:
+            return f"killed: not ready after {now - self.started_at:.0f} s"
+        return None
 
     def _start(self, now: float) -> None:
         if self._started_once:
             self.restarts += 1
         self._started_once = True
-        self.beat, self._good_since = None, 0.0
+        self.beat, self._good_since, self._failed_since = None, 0.0, 0.0
         self.started_at = self.heard_at = now
         self.process = self.spec.make()
         self.process.start()
@@ -265,6 +274,11 @@ class Worker:
         if self.process is not None and self.process.exitcode is not None:
             self.process.close()
         self.process = None
+
+
+def _warm(beat: Beat) -> bool:
+    """Whether it is at work: a camera names its provider once its models are warm, whatever its source does."""
+    return beat.state != "starting" or bool(beat.provider)
 
 
 def _why(exitcode: int) -> str:

@@ -25,11 +25,17 @@ def free_port() -> int:
 
 
 def document(folder: Path, cameras=("north",), **sections) -> dict:
+    if "console" in sections:
+        sections["console"] = {"listen": f"127.0.0.1:{free_port()}"}
     return {
         "deployment": {"id": "test", "starts": "2026-01-01T10:00:00Z", "ends": "2026-01-01T16:00:00Z"},
         "watchlist": {"file": "list.lfrw", "key": "seal.key"},
-        "cameras": [{"name": name, "source": "test:"} for name in cameras],
-        "alerts": {"state_dir": str(folder / "state")},
+        "cameras": [{"name": one, "source": "test:"} if isinstance(one, str) else one for one in cameras],
+        "alerts": {
+            "state_dir": str(folder / "state"),
+            "publish": f"ipc://{folder}/publish",
+            "replay": f"ipc://{folder}/replay",
+        },
         "metrics": {"listen": f"127.0.0.1:{free_port()}"},
         **sections,
     }
@@ -90,7 +96,7 @@ class Run:
             for sample in family.samples
         }
 
-    def until(self, condition, within_s: float = 20.0, what: str = ""):
+    def until(self, condition, within_s: float = 40.0, what: str = ""):
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             value = condition()
@@ -107,7 +113,7 @@ class Run:
     def signal(self, number: int) -> None:
         os.kill(self.process.pid, number)
 
-    def wait(self, within_s: float = 20.0) -> int:
+    def wait(self, within_s: float = 40.0) -> int:
         try:
             return self.process.wait(within_s)
         except subprocess.TimeoutExpired:

@@ -8,11 +8,12 @@ def acts_of(run) -> list[str]:
 
 
 def test_cameras_start_with_the_window_and_a_withdrawn_authority_ends_everything_at_once(start_run):
-    run = start_run(starts_in_s=3)
+    run = start_run(starts_in_s=600)
     run.until(lambda: "ready" in run.events(), what="ready while waiting")
     run.until_status(lambda status: status["phase"] == "waiting", what="a status")
     assert not run.attempts("camera/north")
     assert "waiting for the start of the window" in run.events()
+    (run.folder / "start-now").touch()
     run.until_status(lambda status: status["phase"] == "running", what="running")
     run.until(lambda: run.attempts("camera/north"), what="the camera starts")
     assert "deployment.start" in acts_of(run)
@@ -22,7 +23,9 @@ def test_cameras_start_with_the_window_and_a_withdrawn_authority_ends_everything
 
 
 def test_at_the_end_time_cameras_stop_everything_is_destroyed_and_the_console_lives_until_the_purge(start_run):
-    run = start_run(ends_in_s=4, kept_s=1.5, config={"console": {"listen": "127.0.0.1:1"}})
+    run = start_run(kept_s=2, config={"console": {}})
+    run.until_status(lambda status: status["cameras"][0]["state"] == "live", what="live")
+    (run.folder / "end-now").touch()
     run.until(lambda: "ended" in acts_of(run), what="the end")
     assert (run.folder / "flushed-north").exists()
     status = run.until_status(lambda status: status["phase"] == "ended", what="phase ended")
@@ -33,13 +36,15 @@ def test_at_the_end_time_cameras_stop_everything_is_destroyed_and_the_console_li
 
 
 def test_an_incomplete_end_is_said_and_fails_the_run(start_run):
-    run = start_run(ends_in_s=2, end_fails=True)
+    run = start_run(end_fails=True)
+    run.until(lambda: "recognition starts" in run.events(), what="the start")
+    (run.folder / "end-now").touch()
     assert run.wait() == 1
     assert "The key could not be destroyed." in (run.folder / "out.txt").read_text()
 
 
 def test_started_after_the_end_it_destroys_what_is_due_and_starts_nothing(start_run):
-    run = start_run(starts_in_s=-7200, ends_in_s=-3600, kept_s=60, config={"console": {"listen": "127.0.0.1:1"}})
+    run = start_run(starts_in_s=-7200, ends_in_s=-3600, kept_s=60, config={"console": {}})
     assert run.wait() == 0
     assert acts_of(run) == ["prepared", "ended", "purge.asked"]
     assert not run.attempts("camera/north")
@@ -47,7 +52,7 @@ def test_started_after_the_end_it_destroys_what_is_due_and_starts_nothing(start_
 
 
 def test_started_after_the_end_officers_may_still_decide_while_alerts_are_kept(start_run):
-    run = start_run(starts_in_s=-7200, ends_in_s=-3600, kept_s=3604, config={"console": {"listen": "127.0.0.1:1"}})
+    run = start_run(starts_in_s=-7200, ends_in_s=-3600, kept_s=3608, config={"console": {}})
     run.until(lambda: run.attempts("console"), what="the console")
     assert run.wait() == 0
     assert not run.attempts("camera/north")

@@ -1,6 +1,5 @@
 """What systemd is told, over a real socket."""
 
-import os
 import socket
 
 import pytest
@@ -37,17 +36,3 @@ def test_without_systemd_nothing_happens():
 
 def test_a_socket_that_is_gone_does_not_stop_the_appliance(tmp_path):
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready()
-
-
-@pytest.mark.parametrize(
-    ("environ", "seconds"),
-    [
-        ({"WATCHDOG_USEC": "30000000"}, 30.0),
-        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 30.0),
-        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
-        ({"WATCHDOG_USEC": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_the_watchdog_is_ours_only_when_it_is_meant_for_us(environ, seconds):
-    assert Notifier(environ).watchdog_s == seconds

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from appliance.deployment.running import holder
 from appliance.errors import LfrError
-from appliance.ops.runtime import RunLock, RuntimeDir, holder, sweep
+from appliance.ops.runtime import RunLock, RuntimeDir, sweep
 from appliance.ops.workers import Recipe, RestartPolicy
 
 

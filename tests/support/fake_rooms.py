@@ -1,7 +1,7 @@
 """A scripted deployment for tests of the supervisor: one `lfr run` with fake workers.
 
 The scenario is a JSON file: `config` (a document), `acts` (process to its acts), `policy` and `pace` (changed fields),
-`starts_in_s`, `ends_in_s`, `kept_s`, `guard_after_s`.
+`starts_in_s`, `ends_in_s`, `kept_s`, `guard_after_s`. Files `start-now`, `end-now` and `over` move the window.
 """
 
 import hashlib
@@ -37,7 +37,12 @@ class FakeRooms:
         self.record("prepared")
 
     def window(self) -> Window:
-        over = self.folder / "over"
+        now, over = datetime.now(UTC), self.folder / "over"
+        if (self.folder / "start-now").exists() and self._window.starts > now:
+            self._window = Window(now, self._window.ends)
+        if (self.folder / "end-now").exists() and self._window.ends > now:
+            self._window = Window(self._window.starts, now)
+            self._kept_until = now + timedelta(seconds=self.scenario.get("kept_s", 3600))
         return Window(self._window.starts, self._window.ends, over.read_text() if over.exists() else "")
 
     def require(self) -> None:

@@ -38,10 +38,12 @@ def serve(settings: dict) -> None:
     if act == "crash":
         sys.exit(3)
     if act == "fails":
-        reporter.beat("failed", now=True, detail="no such file")
+        reporter.beat("failed", now=True, detail="There is no such file.")
+        reporter.close()
+        sys.exit(1)
     began = time.monotonic()
     warm_s = settings.get("warm_s", 0.0)
-    state = {"absent": "reconnecting", "fails": "failed"}.get(act, "live" if camera else "ready")
+    state = "reconnecting" if act == "absent" else "live" if camera else "ready"
     while not (stop.is_set() or (reporter.wanted.stop and act != "stubborn")):
         now = time.monotonic()
         if now - began < warm_s:

@@ -1,0 +1,173 @@
+"""The supervisor's duties on a real state folder: state, audit record, sealed list, tally, end."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance import config as configuration
+from appliance.deployment import authority
+from appliance.deployment.audit import Audit
+from appliance.deployment.state import Store, Tally
+from appliance.errors import AuthorityError, WatchlistError
+from appliance.ops.duties import Duties
+from appliance.ops.listwatch import ListWatch
+from appliance.types import utc_now, utc_text
+from appliance.vision.models import load_manifest
+from appliance.watchlist.entry import Entry
+from appliance.watchlist.keys import load_signer, new_appliance_keys
+from appliance.watchlist.payload import Payload
+from appliance.watchlist.sealed import seal
+
+
+def config_of(folder: Path, ends_in: timedelta = timedelta(hours=1)):
+    now = utc_now()
+    document = {
+        "deployment": {
+            "id": "test",
+            "starts": utc_text(now - timedelta(hours=1)),
+            "ends": utc_text(now + ends_in),
+        },
+        "watchlist": {"file": "list.lfrw", "key": "keys/seal.key", "approvals": 0},
+        "cameras": [{"name": "north", "source": "test:"}],
+        "matching": {"threshold": 0.9, "threshold_set_by": "A. Ash", "threshold_reason": "a test"},
+        "alerts": {"state_dir": "state", "keep_hours": 1},
+    }
+    return configuration.parse(document, folder / "config.yaml")
+
+
+def build(config, ids: list[str], sequence: int) -> None:
+    keys = config.watchlist.key.parent
+    if not keys.exists():
+        new_appliance_keys(keys, "B. Birch")
+    manifest = load_manifest()
+    embedder = manifest.embedder("mobilefacenet")
+    templates = np.random.default_rng(sequence).normal(size=(len(ids), embedder.dimension)).astype(np.float32)
+    templates /= np.linalg.norm(templates, axis=1, keepdims=True)
+    entries = tuple(Entry(id=name, category="theft") for name in ids)
+    payload = Payload(
+        entries, templates, np.arange(len(ids), dtype=np.int32), [bytearray(b"\xff\xd8jpeg") for _ in ids]
+    )
+    seal(
+        config.watchlist.file,
+        payload,
+        signer=load_signer(keys / "builder.key"),
+        recipient=(keys / "seal.pub").read_text().split()[0],
+        embedder=embedder.ref,
+        expires=utc_now() + timedelta(hours=4),
+        deployment="test",
+        sequence=sequence,
+    )
+
+
+@pytest.fixture
+def duties(tmp_path):
+    config = config_of(tmp_path)
+    build(config, ["N-1", "N-2"], sequence=5)
+    made = Duties(config)
+    made.prepare()
+    return made
+
+
+def acts_of(duties: Duties) -> list:
+    return list(Audit(duties.config.alerts.state_dir).records())
+
+
+def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(duties, tmp_path):
+    watch = ListWatch(duties.config.watchlist.file, tmp_path, duties)
+    facts = watch.open()
+    assert (facts.ids, facts.counts, facts.sequence) == ({"N-1", "N-2"}, {"theft": 2}, 5)
+    build(duties.config, ["N-2", "N-3"], sequence=6)
+    assert [watch.poll() for _ in range(2)] == [False, True], "a change is believed at the second look"
+    change = next(record for record in acts_of(duties) if record.act == "watchlist.change")
+    assert (change.details["added"], change.details["removed"]) == (["N-3"], ["N-1"])
+    assert [record.sequence for record in Store(duties.config.alerts.state_dir).load().lists] == [5, 6]
+
+
+def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays(duties, tmp_path):
+    watch = ListWatch(duties.config.watchlist.file, tmp_path, duties)
+    digest = watch.open().digest
+    accepted = watch.accepted.read_bytes()
+    build(duties.config, ["N-9"], sequence=4)
+    assert not any(watch.poll() for _ in range(3))
+    assert "older list" in watch.refused
+    assert str(duties.config.watchlist.file) in watch.refused, "the operator's name of the file, not that of the copy"
+    duties.config.watchlist.file.write_bytes(b"\0" * 5000)
+    assert not any(watch.poll() for _ in range(3))
+    assert (watch.facts.digest, watch.accepted.read_bytes()) == (digest, accepted)
+    assert [record.act for record in acts_of(duties)].count("watchlist.refused") == 2
+
+
+def test_no_list_no_start(duties, tmp_path):
+    duties.config.watchlist.file.unlink()
+    with pytest.raises(WatchlistError, match="does not exist"):
+        ListWatch(duties.config.watchlist.file, tmp_path, duties).open()
+
+
+def test_the_start_is_recorded_with_models_threshold_and_who_set_it(duties):
+    duties.started()
+    state = Store(duties.config.alerts.state_dir).load()
+    assert (state.phase, state.threshold) == ("running", 0.9)
+    threshold = next(record for record in acts_of(duties) if record.act == "threshold.set")
+    assert threshold.details["set_by"] == "A. Ash"
+
+
+def test_people_seen_are_added_up_over_runs_of_the_supervisor(duties):
+    duties.save_tally({"north": {"people": 3, "frames": 10}})
+    duties.save_tally({"north": {"people": 5, "frames": 30}})
+    again = Duties(duties.config)
+    assert again.people_base() == {"north": 5}
+    again.save_tally({"north": {"people": 2, "frames": 1}})
+    tally = Tally.load(duties.config.alerts.state_dir)
+    assert (tally.people_seen, tally.cameras["north"].frames) == (7, 31)
+
+
+def test_a_tally_of_another_deployment_is_not_counted(duties):
+    Tally(deployment="other", cameras={}).save(duties.config.alerts.state_dir)
+    assert duties.people_base() == {}
+
+
+def test_the_window_follows_extension_and_revocation_at_once(duties):
+    ends = duties.window().ends
+    authority.extend(duties.config, ends + timedelta(hours=1), "A. Ash", "Superintendent", "the crowd came late")
+    assert duties.window().ends == ends + timedelta(hours=1)
+    assert not duties.window().over
+    authority.revoke(duties.config, "A. Ash", "the reason fell away")
+    assert "A. Ash" in duties.window().over
+
+
+def test_a_tampered_state_is_lost_authority(duties):
+    path = duties.config.alerts.state_dir / "deployment.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "extensions": []}))
+    assert duties.window().over
+
+
+def test_an_incomplete_record_is_refused(duties, monkeypatch):
+    monkeypatch.setattr("appliance.ops.duties.read_ready", lambda manifest, asset: b"")
+    with pytest.raises(AuthorityError, match="missing from the deployment's record"):
+        duties.require()
+
+
+def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(duties):
+    duties.end("the end time")
+    assert not duties.config.watchlist.file.exists()
+    assert not duties.config.watchlist.key.exists()
+    late = Duties(duties.config)
+    late.prepare()
+    assert late.window().over
+    late.end("again")
+    late.purge()
+    assert late.kept_until() is None
+
+
+def test_worker_specs_name_rooms_above_without_importing_them(duties, tmp_path):
+    spec = duties.camera_spec("north", tmp_path, tmp_path / "accepted.lfrw")
+    recipe = spec.settings()
+    assert recipe.given["watchlist"].file == tmp_path / "accepted.lfrw"
+    assert recipe.given["watchlist"].builders_dir == duties.config.watchlist.builders_dir
+    assert recipe.make().process == spec.name
+    assert duties.console_spec(tmp_path) is None
+    assert duties.hub_spec(tmp_path).settings.deployment == "test"
