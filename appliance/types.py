@@ -132,6 +132,10 @@ class FaceDetector(Protocol):
         """All faces above the detector's eager threshold, best first."""
         ...
 
+    def refine(self, frame_bgr: Image, faces: Faces) -> Faces:
+        """The same faces in the same order, with landmarks found again from a closer look, to be embedded."""
+        ...
+
 
 class FaceEmbedder(Protocol):
     """Turns aligned crops into unit vectors."""

@@ -157,10 +157,12 @@ class Pipeline:
         good = np.where(self._gate.passes(measured), measured.score, 0).astype(np.float32)
         tracks = [track for i in due if (track := owners[i]) is not None]
         chosen = self._recogniser.choose(tracks, good, FACES_A_FRAME)
-        picked = crops[chosen]
         crops.fill(0)
         if not chosen:
             return []
+        with self._stage("detect"):
+            closer = self._detector.refine(frame.image_bgr, faces.select(np.array([due[row] for row in chosen])))
+        picked = aligner.align(frame.image_bgr, closer.landmarks, self._embedder.crop_px)
         with self._stage("embed"):
             embeddings = self._embedder.embed(picked)
             picked.fill(0)
