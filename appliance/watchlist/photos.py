@@ -281,7 +281,7 @@ class Examiner:
         _apply(WARN, measured, shrunk, result)
         if result.reasons:
             result.verdict = "warning"
-        landmarks = faces.landmarks[main]
+        landmarks = self._detector.refine(image, faces.select(np.array([main]))).landmarks[0]
         crops = align(image, landmarks[None], self._embedder.crop_px, self._embedder.template)
         result.template = self._embedder.embed_enrolment(crops)[0]
         if len(faces) > 1:
