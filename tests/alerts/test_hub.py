@@ -1,7 +1,9 @@
 """The hub: durable first, told after, and nothing that anybody sends it brings it down."""
 
 import json
+import queue
 import socket
+import threading
 import time
 from datetime import timedelta
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from appliance.alerts.alert import MAX_PICTURE_BYTES, PreviewHeader, Status, new_id
 from appliance.alerts.client import HubClient
 from appliance.alerts.hub import Hub
+from appliance.alerts.journal import Journal
 from appliance.alerts.wire import body_of
 from appliance.errors import DecisionConflict, JournalError, RequestRefused, StreamError, UnknownAlert
 from appliance.types import utc_now
@@ -85,6 +88,33 @@ class TestCameras:
             published = json.loads(header)
             assert published["published_at"] >= published["captured_at"]
             assert client.fetch(made.id).header.model_dump(mode="json") == published
+
+    def test_commit_comes_before_acknowledgement_and_that_before_publication(self, folder):
+        reached: queue.Queue[str] = queue.Queue()
+        go_on = threading.Semaphore(0)
+
+        def fault(moment: str) -> None:
+            reached.put(moment)
+            go_on.acquire(timeout=10)
+
+        made = alert()
+        with (
+            running(settings(folder, fault=fault)) as hub,
+            Peer(zmq.DEALER, hub.settings.cameras) as camera,
+            Peer(zmq.SUB, hub.settings.publish) as reader,
+        ):
+            time.sleep(0.3)
+            camera.send(*alert_frames(made))
+            assert reached.get(timeout=5) == "committed"
+            with Journal.open_reader(hub.settings.state_dir) as journal:
+                assert journal.find(made.id) is not None
+            assert camera.hear(0.3) is None
+            go_on.release()
+            assert reached.get(timeout=5) == "acked"
+            assert camera.hear() == [b"ack", made.id.encode(), b"1"]
+            assert reader.hear(0.3) is None
+            go_on.release()
+            assert reader.hear()[0] == b"alert"
 
     def test_a_full_disk_is_a_refusal_that_says_to_retry_and_never_an_acknowledgement(self, folder):
         with (

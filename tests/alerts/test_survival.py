@@ -17,7 +17,7 @@ from appliance.alerts.subscriber import Connection, Status, Subscriber
 
 SCRIPT = Path(__file__).parents[1] / "support" / "stream_processes.py"
 KILLS = int(os.environ.get("LFR_TEST_KILLS", "6"))
-"""More for a longer look; each takes about a second on a free machine."""
+"""More for a longer look. The hub dies by itself as well, at points where it hurts most."""
 
 
 class Processes:
@@ -88,10 +88,10 @@ def test_every_alert_is_seen_once_and_in_order_whoever_is_killed(seed):
                     while len(watched) < wanted and time.monotonic() < deadline:
                         watch(time.monotonic() + 0.02)
 
-                for kill in range(KILLS):
+                for _ in range(KILLS):
                     watch_some(10)
                     watch(time.monotonic() + draw.uniform(0, 0.1))
-                    processes.kill(*(everybody[0] if kill % 2 else draw.choice(everybody[1:])))
+                    processes.kill(*draw.choice(everybody))
                 watch_some(20)
                 (folder / "peace").touch()
                 cameras = {name: processes.running.pop(("camera", name)) for name in ("north", "south")}

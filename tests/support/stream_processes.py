@@ -14,15 +14,17 @@ from appliance.alerts.hub import serve
 from appliance.alerts.outbox import Outbox
 from appliance.alerts.subscriber import Subscriber
 
-DEATH_AT_A_FAULT_POINT = 0.006
-
 
 def hub(folder: Path, _: str, seed: int) -> None:
-    """Dies by itself now and then between commit and acknowledgement, and between that and publication."""
+    """Dies by itself after a while: between commit and acknowledgement, or between that and publication."""
     draw = random.Random(seed)
+    left = draw.randint(5, 60)
 
     def fault(_: str) -> None:
-        if draw.random() < DEATH_AT_A_FAULT_POINT and not (folder / "peace").exists():
+        nonlocal left
+        left -= 1
+        if left <= 0 and not (folder / "peace").exists():
+            time.sleep(draw.choice([0.0, 0.02]))  # with and without what was sent just now on its way
             os.kill(os.getpid(), signal.SIGKILL)
 
     serve(settings(folder, fault=fault))
@@ -39,19 +41,19 @@ def camera(folder: Path, name: str, seed: int) -> None:
         (folder / f"taken-{name}").open("a") as taken,
     ):
         while not (folder / "peace").exists() or outbox.pending:
-            if not (folder / "peace").exists() and outbox.pending < 200:
+            for _ in range(0 if (folder / "peace").exists() or outbox.pending > 100 else draw.randint(1, 6)):
                 made = alert(camera=name, entry=f"{name}-{seed}-{number}")
                 number += 1
                 kept[made.id] = None
                 outbox.send_alert(made, pictures(made.id))
                 sent.write(made.id + "\n")
                 sent.flush()
-            outbox.pump(draw.uniform(0, 0.03))
+            outbox.pump(draw.uniform(0, 0.02))
             for id_ in [id_ for id_ in kept if id_ not in outbox.waiting]:
                 taken.write(id_ + "\n")
                 taken.flush()
                 del kept[id_]
-            time.sleep(draw.uniform(0, 0.05))
+            time.sleep(draw.uniform(0, 0.1))
 
 
 def reader(folder: Path, name: str, _: int) -> None:
