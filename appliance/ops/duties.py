@@ -16,7 +16,7 @@ from appliance.alerts.hub import HubSettings
 from appliance.alerts.journal import Journal
 from appliance.config import Config
 from appliance.deployment import authority, guard, wipe
-from appliance.deployment.audit import Act, record_change, sink
+from appliance.deployment.audit import record_change, sink
 from appliance.deployment.state import DeploymentState, ListRecord, Store, Tally, add_list
 from appliance.errors import AuthorityError, JournalError, LfrError
 from appliance.ops.rooms import GuardFacts, ListFacts, Window
@@ -181,7 +181,7 @@ class Duties:
 
     def record(self, act: str, **details: Any) -> None:
         """Write one act of the appliance."""
-        self._store.audit.append(Act(act=act, by=BY, details=details))
+        sink(self._store.state_dir)(act, BY, details)
 
     def people_base(self) -> dict[str, int]:
         """What earlier runs counted."""
