@@ -16,7 +16,7 @@ from appliance.alerts.hub import HubSettings
 from appliance.alerts.journal import Journal
 from appliance.config import Config
 from appliance.deployment import authority, guard, wipe
-from appliance.deployment.audit import record_change, sink
+from appliance.deployment.audit import IDS_PER_LINE, record_change, sink
 from appliance.deployment.state import DeploymentState, ListRecord, Store, Tally, add_list
 from appliance.errors import AuthorityError, JournalError, LfrError
 from appliance.ops.rooms import GuardFacts, ListFacts, Window
@@ -173,7 +173,9 @@ class Duties:
                 raise AuthorityError("The deployment's state is gone.")
             return add_list(state, found)
 
-        self._store.change(change, "watchlist.open", BY, {**details, **facts.details})
+        expired = facts.details.get("expired_ids", [])
+        details |= {"expired": len(expired), "expired_ids": expired[:IDS_PER_LINE]}
+        self._store.change(change, "watchlist.open", BY, details)
         if before is not None:
             added, removed = sorted(facts.ids - before.ids), sorted(before.ids - facts.ids)
             same = {"digest": facts.digest, "sequence": facts.sequence, "replaces": before.digest}
