@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -214,13 +215,17 @@ class Stage:
         self._hub.terminate()
         self._hub.join(5)
 
-    def start_console(self) -> None:
+    def close(self) -> None:
+        """Let go of the street, where nothing was ever started."""
+        self._outbox.close()
+
+    def start_console(self, trust: ssl.SSLContext | bool = True) -> None:
         self._console = self._spawn.Process(target=serve, args=(self.settings,), daemon=True)
         self._console.start()
         until = time.monotonic() + 20
         while time.monotonic() < until:
             with contextlib.suppress(httpx.HTTPError):
-                httpx.get(f"{self.url}/signin", timeout=1)
+                httpx.get(f"{self.url}/signin", timeout=1, verify=trust)
                 return
             time.sleep(0.05)
         raise TimeoutError("the console did not open")

@@ -89,6 +89,7 @@ export function openStream(store) {
   setInterval(() => {
     if (source.readyState !== EventSource.CLOSED && performance.now() - store.lastHeard > SILENT_MS) lost();
   }, 1000);
+  addEventListener("offline", () => lost());
   addEventListener("online", () => { wait = 400; connect(); });
   connect();
 }

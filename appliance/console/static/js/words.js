@@ -67,7 +67,7 @@ export function countdown(ms) {
 
 /** Where the score lies above its threshold, in a word. The bands describe distance, they are no probability. */
 export function strength(distance) {
-  if (distance < 0.03) return "just above";
+  if (distance < 0.03) return "weak";
   if (distance < 0.08) return "moderate";
   if (distance < 0.18) return "strong";
   return "very strong";
