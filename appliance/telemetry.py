@@ -114,6 +114,13 @@ def configure_logging(process: str) -> None:
     structlog.contextvars.bind_contextvars(process=process)
 
 
+def name_process(name: str) -> None:
+    """What `ps` and `top` call this process (Linux; at most 15 bytes are shown)."""
+    with contextlib.suppress(OSError, AttributeError):
+        pr_set_name = 15
+        ctypes.CDLL(None).prctl(pr_set_name, name.encode()[:15], 0, 0, 0)
+
+
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent dies (Linux), so that no camera outlives its supervisor."""
     parent = os.getppid()

@@ -12,14 +12,14 @@ from pathlib import Path
 import cv2
 import structlog
 
-from appliance.alerts.alert import ModelRefs, PreviewHeader, Sighting
+from appliance.alerts.alert import ModelRefs, PreviewHeader, Sighting, made_at
 from appliance.alerts.outbox import Outbox
 from appliance.camera.live import LiveSource
 from appliance.camera.pipeline import Armed, Finding, Identity, Pipeline
 from appliance.camera.recogniser import Policy
 from appliance.camera.source import FastSource, open_source
 from appliance.config import Camera, Matching, Models, Redaction, WatchlistFile
-from appliance.errors import LfrError
+from appliance.errors import LfrError, SourceError
 from appliance.heartbeat import Reporter
 from appliance.telemetry import configure_logging, die_with_parent
 from appliance.types import Frame, utc_now
@@ -52,6 +52,8 @@ class CameraSettings:
     location: str
     runtime: Path
     run_id: str
+    """Time-ordered (`alerts.alert.new_id`): the beginning of the run is also that of every recording read at pace
+    `fast`, so that a camera that is restarted gives its alerts the same moments and identifiers as before."""
     ends: datetime
     min_sequence: int = 0
 
@@ -192,7 +194,7 @@ class CameraProcess:
 
     def run(self) -> None:
         """Work until the source or the window ends, or until told to stop; then hand over what is left and wipe."""
-        source = open_source(self._settings.camera)
+        source = open_source(self._settings.camera, started_at=made_at(self._settings.run_id))
         log.info("camera is ready", source=self._settings.camera.safe_source, provider=self._provider)
         over = False
         try:
@@ -220,6 +222,8 @@ class CameraProcess:
             log.info("watchlist changed", watchlist=self._armoury.armed.watchlist.digest[:12])
         frame = source.read(READ_TIMEOUT_S)
         if frame is None:
+            if source.state == "failed" and not source.finite:
+                raise SourceError(source.detail)  # only a new process gets out of a decoder that hangs
             return source.finite and source.state in ("ended", "failed")
         if frame.media_s is None:
             self._observe("capture", time.monotonic() - frame.captured_monotonic_s)

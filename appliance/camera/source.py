@@ -9,7 +9,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from appliance.camera.captures import DeviceReader, StreamReader, VideoReader
@@ -47,14 +47,16 @@ class FastSource(SourceStatus):
     ----------
     reader
         Where the pictures come from; open already.
+    started_at
+        What the recording's beginning counts as; default: now.
     """
 
-    def __init__(self, reader: Reader, buffers: int = 4) -> None:
+    def __init__(self, reader: Reader, buffers: int = 4, started_at: datetime | None = None) -> None:
         super().__init__(buffers, reader.finite)
         self._reader = reader
         self._lock = threading.Lock()
         self._returned = threading.Event()
-        self._started_utc = utc_now()
+        self._started_utc = started_at or utc_now()
         self._index = -1
         self._advanced = False
         self._closed = False
@@ -125,7 +127,9 @@ class FastSource(SourceStatus):
         return there
 
 
-def open_source(camera: Camera, timing: Timing | None = None, buffers: int = 4) -> LiveSource | FastSource:
+def open_source(
+    camera: Camera, timing: Timing | None = None, buffers: int = 4, started_at: datetime | None = None
+) -> LiveSource | FastSource:
     """Open a camera's source. A live one is returned at once and connects by itself, for ever.
 
     Parameters
@@ -136,6 +140,8 @@ def open_source(camera: Camera, timing: Timing | None = None, buffers: int = 4) 
         How patient a live source is.
     buffers
         The most frames that exist at one time, those that the reader holds included; at least 2 for a live source.
+    started_at
+        For pace `fast`: what the recording's beginning counts as, so that it is the same when it is read again.
 
     Raises
     ------
@@ -150,7 +156,7 @@ def open_source(camera: Camera, timing: Timing | None = None, buffers: int = 4) 
         return LiveSource(reader, camera.name, timing, buffers)
     reader.open()
     if camera.pace == "fast":
-        return FastSource(reader, buffers)
+        return FastSource(reader, buffers, started_at)
     return LiveSource(reader, camera.name, timing, buffers, opened=True)
 
 

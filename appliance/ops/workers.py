@@ -22,7 +22,7 @@ from typing import Any
 import structlog
 
 from appliance.errors import LfrError
-from appliance.telemetry import Beat, configure_logging, die_with_parent
+from appliance.telemetry import Beat, configure_logging, die_with_parent, name_process
 
 log = structlog.get_logger()
 _spawn = multiprocessing.get_context("spawn")
@@ -113,6 +113,7 @@ def _enter(name: str, target: str, settings: Any, supervisor: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(PermissionError):
         os.setsid()  # Ctrl-C in the terminal is the supervisor's to handle, in its order
+    name_process(f"lfr {name.removeprefix('camera/')}")
     configure_logging(name)
     try:
         _find(target)(settings.make() if isinstance(settings, Recipe) else settings)

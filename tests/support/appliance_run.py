@@ -1,7 +1,8 @@
-"""The real appliance, as a process, on a deployment made for a test: start, watch, kill parts of it, read what it left."""
+"""The real appliance as a process, on a deployment made for a test: start, watch, kill parts, read what it left."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from appliance.alerts.alert import Alert
 from appliance.alerts.journal import Journal
 from appliance.config import Config, load
+from appliance.errors import JournalError
 from appliance.evaluation import scenario
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -90,9 +92,13 @@ class Appliance:
         return alerts_of(self.config)
 
     def worker(self, name: str) -> psutil.Process | None:
-        """The process of a worker (`hub`, `camera/north`), by what the supervisor tells Prometheus."""
-        pid = self.metric("lfr_process_pid", process=name)
-        return psutil.Process(int(pid)) if pid else None
+        """The process of a worker: `hub`, `console` or a camera's name."""
+        wanted = f"lfr {name}"[:15]
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess, OSError):
+                if Path(f"/proc/{child.pid}/comm").read_text().strip() == wanted:
+                    return child
+        return None
 
     def metric(self, name: str, **labels: str) -> float | None:
         """One sample of /metrics; None while there is none."""
@@ -110,10 +116,12 @@ class Appliance:
 
 def alerts_of(config: Config) -> list[Alert]:
     """The alerts in the journal, in order; none while there is no journal."""
-    if not (config.alerts.state_dir / "journal.db").exists():
+    try:
+        with Journal.open_reader(config.alerts.state_dir) as journal:
+            return [event.header for event in journal.events() if isinstance(event.header, Alert)]
+    except JournalError as error:
+        assert "no journal" in str(error), error
         return []
-    with Journal.open_reader(config.alerts.state_dir) as journal:
-        return [event.header for event in journal.events() if isinstance(event.header, Alert)]
 
 
 def pictures_of(config: Config) -> Iterator[tuple[Alert, tuple[bytes, ...]]]:

@@ -15,9 +15,9 @@ from appliance.vision.models import ensure_picture, load_manifest
 SHORT_STREET = "street:?people=2&seed=3&gap=1.5&fps=10&extras=0"
 
 
-def listed(folder, number=None) -> Person:
+def listed(folder) -> Person:
     """Somebody of the test data, enrolled with their first photo."""
-    return Person(folder.name[:60], (sorted(folder.glob("*.jpg"))[0],))
+    return Person(folder.name[:60], (min(folder.glob("*.jpg")),))
 
 
 @pytest.mark.timeout(150)

@@ -1,4 +1,4 @@
-"""The README's walk-through, line by line: from keys to the certificate, and what is left on the disk before and after."""
+"""The README's walk-through, line by line: from keys to the certificate; and what is on the disk before and after."""
 
 import json
 import os
@@ -117,7 +117,7 @@ def needles(folder: Path) -> dict[str, bytes]:
 def places(folder: Path) -> list[Path]:
     """The appliance's files: everything in the folder but what the operator brought, and the temporary folders."""
     mine = [path for path in folder.iterdir() if path.name not in ("photos", "bin", "password.txt")]
-    temporary = [path for path in Path("/tmp").glob("lfr-*") if path != folder]  # noqa: S108
+    temporary = [path for path in Path("/tmp").glob("lfr-*") if path != folder]
     return [*mine, *temporary]
 
 
