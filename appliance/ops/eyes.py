@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -65,6 +66,8 @@ def look(camera: Camera, eye: Eye | None, look_s: float) -> Look:
         It can never work as configured.
     """
     seen = Look()
+    # A file at pace fast is over before a pause has passed: there, faces are looked for in every frame.
+    pause_s, searches = (0.0, sys.maxsize) if camera.pace == "fast" else (look_s / DETECTIONS, DETECTIONS)
     with open_source(camera) as source:
         deadline = time.monotonic() + FIRST_FRAME_S
         first = None
@@ -81,10 +84,10 @@ def look(camera: Camera, eye: Eye | None, look_s: float) -> Look:
                     first, deadline = now, now + look_s
                 seen.frames += 1
                 seen.resolution_wh = (frame.image_bgr.shape[1], frame.image_bgr.shape[0])
-                if eye is not None and now >= next_search and seen.searched < DETECTIONS:
+                if eye is not None and now >= next_search and seen.searched < searches:
                     seen.faces_px += eye.faces_px(frame.image_bgr)
                     seen.searched += 1
-                    next_search = time.monotonic() + look_s / DETECTIONS
+                    next_search = time.monotonic() + pause_s
             finally:
                 source.release(frame)
         seen.detail, seen.fps = source.detail, source.fps
