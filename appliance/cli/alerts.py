@@ -23,7 +23,7 @@ ConfigFile = Annotated[Path, typer.Option("-c", "--config", help="the configurat
 
 _COLOURS = {"red": "bold red", "amber": "bold yellow", "green": "bold green", "blue": "bold blue"}
 _SHOWN = ("outcome", "engagement", "operator", "passed_on", "taken")
-_PLAIN_WIDTH = 150
+_PLAIN_WIDTH = 240
 
 
 def register(app: typer.Typer) -> None:
