@@ -5,17 +5,19 @@ import { age, clock, countdown } from "./words.js";
 
 const CLOSING_MS = 15 * 60 * 1000;
 
+const old = (ms) => (ms < 1000 ? "less than a second old" : `${age(ms)} old`);
+
 /** Everything that is not as it should be, worst first: [{level, text}]. */
 export function problems(store) {
   const found = [];
   const { status, link } = store;
   if (!store.connected) {
-    const heard = store.everConnected ? ` What you see is ${age(performance.now() - store.lastHeard)} old.` : "";
+    const heard = store.everConnected ? ` What you see is ${old(performance.now() - store.lastHeard)}.` : "";
     found.push({ level: "bad", text: `No connection to the console.${heard} Trying again by itself.` });
     return found;
   }
   if (link && link.hub === "lost") {
-    const old = link.heard_at ? ` What you see is ${age(store.ageOf(link.heard_at))} old (${clock(link.heard_at)}).` : "";
+    const old = link.heard_at ? ` What you see is ${old(store.ageOf(link.heard_at))} (${clock(link.heard_at)}).` : "";
     found.push({ level: "bad", text: `The console hears nothing from the appliance.${old} It catches up by itself.` });
   }
   if (link && link.acts_waiting > 50) {
