@@ -17,8 +17,8 @@ export function problems(store) {
     return found;
   }
   if (link && link.hub === "lost") {
-    const old = link.heard_at ? ` What you see is ${old(store.ageOf(link.heard_at))} (${clock(link.heard_at)}).` : "";
-    found.push({ level: "bad", text: `The console hears nothing from the appliance.${old} It catches up by itself.` });
+    const since = link.heard_at ? ` What you see is ${old(store.ageOf(link.heard_at))} (${clock(link.heard_at)}).` : "";
+    found.push({ level: "bad", text: `The console hears nothing from the appliance.${since} It catches up by itself.` });
   }
   if (link && link.acts_waiting > 50) {
     found.push({ level: "warn", text: `${link.acts_waiting} views and sign-ins wait for the audit record.` });
