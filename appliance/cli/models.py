@@ -97,12 +97,13 @@ def list_(directory: Dir = None, as_json: Json = False) -> None:
         typer.echo(json.dumps({"dir": str(manifest.dir), "entries": rows}))
         return
     table = Table(title=str(manifest.dir), title_justify="left")
-    for title in ("name", "role", "installed", "threshold", "licence", "source"):
-        table.add_column(title, overflow="fold")
+    for title in ("name", "role", "installed", "threshold", "licence"):
+        table.add_column(title, no_wrap=title != "licence")
+    table.add_column("from", overflow="fold")
     for row in rows:
         threshold = "" if row["threshold"] is None else f"{row['threshold']}"
         table.add_row(
             str(row["name"]), str(row["role"]), "yes" if row["installed"] else "no", threshold,
-            str(row["licence"]), str(row["source"]),
+            str(row["licence"]), str(row["source"]).partition(":")[0],
         )  # fmt: skip
     Console().print(table)
