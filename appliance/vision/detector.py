@@ -228,8 +228,10 @@ class OnnxDetector:
 
     def _fill(self, blob: Float32, pixels: npt.NDArray[Any]) -> None:
         """One picture into one `(3, height, width)` input."""
+        planes = cv2.split(pixels)
         for channel, source in enumerate(self._order):
-            np.subtract(pixels[..., source], self._mean[channel], out=blob[channel])
+            np.subtract(planes[source], self._mean[channel], out=blob[channel])
+            planes[source].fill(0)
         if self._scale != 1:
             np.multiply(blob, self._scale, out=blob)
 
