@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -28,6 +26,7 @@ from appliance.alerts.event import Event
 from appliance.alerts.subscriber import Subscriber
 from appliance.errors import LfrError
 from appliance.evaluation import scenario, street
+from appliance.evaluation.ports import free_port
 from appliance.types import utc_now
 from appliance.vision.models import ensure_picture
 
@@ -88,7 +87,7 @@ def prepare(folder: Path, *, console: bool, said: Callable[[str], None]) -> Demo
     started_at = utc_now().replace(microsecond=0)
     said("making keys, enrolling one portrait, two approvals")
     document = yaml.safe_load(resources.files("appliance").joinpath("data/demo.yaml").read_text(encoding="utf-8"))
-    publish, replay, page, metrics = (_free_port() for _ in range(4))
+    publish, replay, page, metrics = (free_port() for _ in range(4))
     document["deployment"] |= {"starts": started_at, "ends": started_at + WINDOW}
     document["deployment"]["authorised_by"]["at"] = started_at
     document["deployment"]["signs"]["at"] = started_at
@@ -221,10 +220,3 @@ def require_folder(folder: Path) -> Path:
         raise LfrError(f"{folder} is not empty.", "Name another folder with --folder.")
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: Any = probe.getsockname()[1]
-        return int(port)

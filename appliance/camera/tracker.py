@@ -65,7 +65,7 @@ class Tracker:
         How far from its predicted place a face may be, in face sizes.
     """
 
-    def __init__(self, begin_score: float = 0.5, hidden_s: float = 1.0, reach: float = 0.7) -> None:
+    def __init__(self, begin_score: float = 0.5, hidden_s: float = 1.0, reach: float = 1.0) -> None:
         if not 0 < begin_score <= 1:
             raise ValueError(f"begin_score must be between 0 and 1, not {begin_score}")
         if hidden_s < 0 or reach <= 0:
