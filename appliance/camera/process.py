@@ -277,7 +277,7 @@ class CameraProcess:
         self._reporter.beat(
             state,
             now=now,
-            detail=source.detail or self._armoury.problem,
+            detail=self._outbox.trouble or source.detail or self._armoury.problem,
             last_frame_age_s=source.last_frame_age_s,
             fps=source.fps,
             provider=self._provider,
@@ -293,7 +293,8 @@ class CameraProcess:
         while self._outbox.pending and not self._stop.is_set():
             self._outbox.pump(0.1)
             self._beat(source, "draining")
-        self._beat(source, "failed" if source.state == "failed" else "ended", now=True)
+        whole = source.state != "failed" and not self._outbox.lost
+        self._beat(source, "ended" if whole else "failed", now=True)
 
     def _window_is_over(self) -> bool:
         until = self._reporter.wanted.recognise_until_utc

@@ -70,3 +70,50 @@ def faces(
             f"{least:.3%} to {most:.3%}",
         )  # fmt: skip
     console.print(table)
+
+
+@app.command()
+def street(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="One folder a person, several pictures in some.")],
+    people: Annotated[int, typer.Option(min=1, max=5000, help="How many pass.")] = 30,
+    listed: Annotated[
+        int | None, typer.Option(min=0, help="How many of them are on the list; default: a third.")
+    ] = None,
+    strangers: Annotated[int, typer.Option(min=0, help="People on the list who do not pass.")] = 0,
+    seed: Annotated[int, typer.Option(help="Whole number; another one is another day.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Recognition through the whole appliance: people of known names pass a simulated camera, some on the list.
+
+    People with several pictures are enrolled with the first and pass with the last. Counted over passes: who was found,
+    and how many alerts were for somebody else.
+    """
+    import dataclasses
+    import json
+
+    from rich.console import Console
+
+    from appliance.evaluation.street_run import evaluate_street
+
+    listed = people // 3 if listed is None else min(listed, people)
+    with Console(stderr=True).status("preparing") as spinner:
+        found = evaluate_street(
+            folder, people=people, listed=listed, strangers=strangers, seed=seed, said=lambda text: spinner.update(text)
+        )
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found)))
+        return
+    out = Console(highlight=False)
+    low, high = found.tpir_interval
+    least, most = found.false_alert_interval
+    out.print(f"{found.passes} people passed, {found.mated_passes} of them on a list of {found.watchlist_entries}.")
+    out.print(
+        f"Found: {found.found} of {found.mated_passes}, {found.tpir:.1%} (95 % interval {low:.1%} to {high:.1%})."
+    )
+    out.print(
+        f"Alerts for somebody else: {found.false_alerts}, {found.false_alert_rate:.2%} of people seen "
+        f"(95 % interval {least:.2%} to {most:.2%})."
+    )
+    out.print(f"From entering the picture to the alert: {found.seconds_to_alert:.1f} s (median).")
+    if found.missed:
+        out.print(f"[dim]Missed: {', '.join(found.missed)}[/]")

@@ -152,9 +152,7 @@ def _alerts(config: Path) -> list[Alert]:
         return [event.header for event in journal.events() if isinstance(event.header, Alert)]
 
 
-def _count(
-    source: str, people: int, entries: dict[str, str], passing: set[str], alerts: list[Alert]
-) -> StreetFigures:
+def _count(source: str, people: int, entries: dict[str, str], passing: set[str], alerts: list[Alert]) -> StreetFigures:
     truth = street.Truth(source)
     passes = street.list_passes(source)
     mated = [one for one in passes if one.person in set(entries.values()) & passing]
