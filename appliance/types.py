@@ -128,8 +128,8 @@ class FaceDetector(Protocol):
 
     name: str
 
-    def detect(self, frame_bgr: Image) -> Faces:
-        """All faces above the detector's eager threshold, best first."""
+    def detect(self, frame_bgr: Image, min_face_px: float | None = None) -> Faces:
+        """All faces above the detector's eager threshold, best first; down to another size for this one picture."""
         ...
 
     def refine(self, frame_bgr: Image, faces: Faces) -> Faces:

@@ -28,6 +28,9 @@ SCENE_WIDTH_PX = 1280
 PORTRAIT_PX = 256
 JPEG_QUALITY = 88
 PREVIEW_JPEG_QUALITY = 70
+SCENE_FACE_PX = 25
+PREVIEW_FACE_PX = 20
+"""Smallest faces that are looked for in pictures that leave, pixels; below, nobody can be recognised."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,8 +143,10 @@ class Pipeline:
             scale = min(1.0, width_px / width)
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
             image = _shrunk(frame.image_bgr, size)
-            boxes = self._all_boxes(frame)
-            redactor.redact(image, boxes * np.float32(scale), None, self._style)
+            redactor.redact(image, self._all_boxes(frame) * np.float32(scale), None, self._style)
+            # Faces too small to be looked for in the frame are found here, where they are to be hidden.
+            small = self._detector.detect(image, min_face_px=PREVIEW_FACE_PX)
+            redactor.redact(image, small.boxes_xyxy, None, self._style)
             jpg = _jpeg(image, PREVIEW_JPEG_QUALITY)
             image.fill(0)
         return Preview(jpg, len(self._tracker.tracks))
@@ -160,7 +165,7 @@ class Pipeline:
         crops.fill(0)
         if not chosen:
             return []
-        with self._stage("detect"):
+        with self._stage("refine"):
             closer = self._detector.refine(frame.image_bgr, faces.select(np.array([due[row] for row in chosen])))
         picked = aligner.align(frame.image_bgr, closer.landmarks, self._embedder.crop_px)
         with self._stage("embed"):
@@ -214,7 +219,7 @@ class Pipeline:
         keep_xyxy = faces.boxes_xyxy[kept]
         redactor.redact(scene, self._all_boxes(frame), kept, self._style)
         # A second look, at the picture that is about to leave: what is still a face there is redacted as well.
-        again = self._detector.detect(scene)
+        again = self._detector.detect(scene, min_face_px=SCENE_FACE_PX)
         redactor.redact(scene, again.boxes_xyxy, keep_xyxy, self._style)
         portrait = aligner.portrait(scene, faces.landmarks[kept], PORTRAIT_PX)
         face_jpg = _jpeg(portrait, JPEG_QUALITY)
