@@ -484,9 +484,7 @@ def test_history_is_filtered_and_leads_to_the_story_and_its_export(open_page, st
     page.screenshot(path=shots / "history.png")
     page.locator(f'tr[data-id="{alert.id}"] a').click()
     expect(page.locator(".timeline")).to_contain_text("Clear likeness")
-    page.wait_for_function(
-        "[...document.querySelectorAll('.story-looks img')].every((image) => image.naturalWidth > 0)"
-    )
+    pictures_are_there(page, ".story-looks")
     with page.expect_download() as download:
         page.click("#export")
     assert download.value.suggested_filename == f"alert-{alert.id}.zip"
