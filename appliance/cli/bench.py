@@ -95,9 +95,9 @@ def _watchlist(entries: int, faces: Path | None) -> dict[str, Any]:
 
 
 def _console() -> dict[str, Any]:
-    from appliance.evaluation.console_bench import measure_console
+    from appliance.console import bench as console_bench
 
-    return measure_console()
+    return dict(console_bench.measure())
 
 
 def _show(title: str, figures: dict[str, Any]) -> None:
