@@ -28,7 +28,7 @@ from appliance.errors import LfrError
 from appliance.evaluation import scenario, street
 from appliance.evaluation.ports import free_port
 from appliance.types import utc_now
-from appliance.vision.models import ensure_picture
+from appliance.vision.install import ensure_picture
 
 LISTED = "hopper"
 NOT_LISTED = "astronaut"

@@ -65,3 +65,19 @@ def test_only_the_vision_room_imports_onnxruntime(path):
 def test_no_module_has_grown_beyond_one_sitting():
     long = {str(path.relative_to(ROOT)): n for path in MODULES if (n := len(path.read_text().splitlines())) > 480}
     assert not long
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    names = {".".join(("appliance", *path.relative_to(ROOT).with_suffix("").parts)): path for path in MODULES}
+    arrows = {name: imports_of(path) & names.keys() - {name} for name, path in names.items()}
+    done: set[str] = set()
+
+    def walk(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, f"a circle: {' → '.join((*way, name))}"
+        if name not in done:
+            for other in sorted(arrows[name]):
+                walk(other, (*way, name))
+            done.add(name)
+
+    for name in sorted(names):
+        walk(name, ())

@@ -24,7 +24,8 @@ def console(config: ConfigOption) -> None:
     from rich.console import Console
 
     from appliance.config import load
-    from appliance.console.app import ConsoleSettings, serve
+    from appliance.console.server import serve
+    from appliance.console.settings import ConsoleSettings
     from appliance.console.users import UserFile
 
     settings = ConsoleSettings.from_config(load(config))

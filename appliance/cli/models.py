@@ -28,6 +28,7 @@ def install(
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from appliance.errors import ModelError
+    from appliance.vision import install as installer
     from appliance.vision import models
 
     manifest = models.load_manifest(directory)
@@ -42,7 +43,7 @@ def install(
         def report(name: str, state: str) -> None:
             progress.update(task, description=f"{name} {state}".strip())
 
-        done = models.install(manifest, only, report)
+        done = installer.install(manifest, only, report)
     if as_json:
         typer.echo(json.dumps({"dir": str(manifest.dir), "installed": done}))
         return

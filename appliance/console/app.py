@@ -36,7 +36,7 @@ from appliance.console.users import PERMISSIONS, Permission, UserFile
 from appliance.errors import DecisionConflict, LfrError, RequestRefused, SecretError, StreamError, UnknownAlert
 from appliance.types import utc_now
 
-__all__ = ["ConsoleApp", "ConsoleSettings", "create_app", "serve"]
+__all__ = ["ConsoleApp", "ConsoleSettings", "create_app"]
 
 STATIC = Path(__file__).parent / "static"
 MAX_VIEWED = 5_000
@@ -412,10 +412,3 @@ def create_app(settings: ConsoleSettings, feed: Feed | None = None) -> Starlette
         When the certificate or users file is not what it should be.
     """
     return ConsoleApp(settings, feed).asgi()
-
-
-def serve(settings: ConsoleSettings) -> None:
-    """Run a console until it is told to stop: the entry of its process. See `console.server`."""
-    from appliance.console import server
-
-    server.serve(settings)

@@ -26,7 +26,8 @@ from pydantic import JsonValue
 from appliance.alerts import hub
 from appliance.alerts.alert import Alert, EntryRef, ModelRefs, TrackRef, new_id
 from appliance.alerts.outbox import Outbox
-from appliance.console.app import ConsoleSettings, serve
+from appliance.console.server import serve
+from appliance.console.settings import ConsoleSettings
 from appliance.deployment.audit import sink
 from appliance.errors import LfrError
 from appliance.types import utc_now

@@ -20,7 +20,8 @@ from appliance.camera.stills import IMAGE_SUFFIXES, read_image
 from appliance.errors import LfrError, SourceUnusable
 from appliance.types import FaceDetector, Faces, Float32, Image
 from appliance.vision.detector import open_detector
-from appliance.vision.models import ensure_picture, load_manifest
+from appliance.vision.install import ensure_picture
+from appliance.vision.models import load_manifest
 
 HEAD_PX_PER_M = 600.0
 HEAD_WH = (264, 312)

@@ -29,7 +29,7 @@ from appliance.deployment import wipe
 from appliance.errors import JournalError, LfrError
 from appliance.evaluation import scenario
 from appliance.evaluation.ports import free_port
-from appliance.vision.models import ensure_picture
+from appliance.vision.install import ensure_picture
 
 SOURCE = "street:?loop=1&people=2&gap=2&extras=0&fps=12.5"
 START_TIMEOUT_S = 90.0

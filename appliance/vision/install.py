@@ -40,7 +40,7 @@ Report = Callable[[str, str], None]
 
 
 def install(
-    manifest: Manifest, only: Sequence[str] | None = None, report: Report = lambda _name, _state: None
+    manifest: Manifest | None = None, only: Sequence[str] | None = None, report: Report = lambda _name, _state: None
 ) -> dict[str, str]:
     """Bring everything the manifest names (or only some of it) into the models folder; what is there stays.
 
@@ -59,6 +59,7 @@ def install(
     ModelError
         A client is missing, the network or the disk failed, a hash is wrong, or a prepared model's outputs differ.
     """
+    manifest = manifest or models.load_manifest()
     wanted = [asset for asset in manifest.assets if only is None or asset.name in only]
     done: dict[str, str] = {}
     try:
@@ -76,6 +77,25 @@ def install(
             raise ModelError(f"The disk is full: {manifest.dir} has no room for the models.", "Free some.") from None
         raise ModelError(f"{error.filename or manifest.dir} cannot be written: {error.strerror}.") from None
     return done
+
+
+def ensure_picture(name: str, manifest: Manifest | None = None) -> Path:
+    """The file of one of the manifest's pictures, fetched first if it is not there.
+
+    Raises
+    ------
+    ModelError
+        There is no such picture, or it cannot be fetched.
+    """
+    manifest = manifest or models.load_manifest()
+    picture = manifest.pictures.get(name)
+    if picture is None:
+        raise ModelError(f"There is no picture {name} in the manifest.", f"There are: {', '.join(manifest.pictures)}.")
+    try:
+        models.read_ready(manifest, picture)
+    except ModelError:
+        install(manifest, only=(name,))
+    return manifest.path(picture)
 
 
 def _install_one(manifest: Manifest, asset: Picture | DetectorEntry | EmbedderEntry, report: Report) -> str:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -326,33 +325,3 @@ def verify(manifest: Manifest) -> dict[str, str]:
         except ModelError as error:
             problems[asset.name] = str(error)
     return problems
-
-
-def install(
-    manifest: Manifest | None = None,
-    only: Sequence[str] | None = None,
-    report: Callable[[str, str], None] | None = None,
-) -> dict[str, str]:
-    """Fetch, check and prepare what is not there yet: see `install.install`, which this calls."""
-    from appliance.vision import install as installer
-
-    return installer.install(manifest or load_manifest(), only, report or (lambda _name, _state: None))
-
-
-def ensure_picture(name: str, manifest: Manifest | None = None) -> Path:
-    """The file of one of the manifest's pictures, fetched first if it is not there.
-
-    Raises
-    ------
-    ModelError
-        There is no such picture, or it cannot be fetched.
-    """
-    manifest = manifest or load_manifest()
-    if name not in manifest.pictures:
-        raise ModelError(f"There is no picture {name} in the manifest.", _there_are(manifest.pictures))
-    picture = manifest.pictures[name]
-    try:
-        read_ready(manifest, picture)
-    except ModelError:
-        install(manifest, only=(name,))
-    return manifest.path(picture)

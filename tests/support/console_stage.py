@@ -37,7 +37,8 @@ from appliance.alerts.alert import (
     new_id,
 )
 from appliance.alerts.outbox import Outbox
-from appliance.console.app import ConsoleSettings, serve
+from appliance.console.server import serve
+from appliance.console.settings import ConsoleSettings
 from appliance.console.users import UserFile
 from appliance.deployment.audit import Audit, sink
 from appliance.types import utc_now

@@ -10,7 +10,8 @@ from appliance.evaluation.scenario import Person
 from appliance.vision import aligner
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
-from appliance.vision.models import ensure_picture, load_manifest
+from appliance.vision.install import ensure_picture
+from appliance.vision.models import load_manifest
 
 SHORT_STREET = "street:?people=2&seed=3&gap=1.5&fps=10&extras=0"
 

@@ -12,7 +12,7 @@ from rtsp_camera import RtspCamera
 from appliance.camera.source import open_source
 from appliance.config import Camera
 from appliance.evaluation.scenario import Person
-from appliance.vision.models import ensure_picture
+from appliance.vision.install import ensure_picture
 
 PEOPLE = "order=hopper,astronaut,hopper,astronaut,hopper&gap=2.5&fps=8&extras=0&seed=4"
 

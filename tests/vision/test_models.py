@@ -7,6 +7,7 @@ import yaml
 
 from appliance.errors import ModelError
 from appliance.vision import models
+from appliance.vision.install import ensure_picture
 
 SHIPPED = Path(models.__file__).resolve().parents[2] / "models" / "manifest.yaml"
 
@@ -88,4 +89,4 @@ def test_an_altered_picture_is_not_used(tmp_path: Path, manifest: models.Manifes
     elsewhere.path(picture).write_bytes(good[:-1] + b"x")
     with pytest.raises(ModelError, match="was altered"):
         models.read_ready(elsewhere, picture)
-    assert models.ensure_picture("hopper", elsewhere).read_bytes() == good, "fetched again"
+    assert ensure_picture("hopper", elsewhere).read_bytes() == good, "fetched again"
