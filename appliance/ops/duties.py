@@ -19,6 +19,7 @@ from appliance.deployment import authority, guard, wipe
 from appliance.deployment.audit import IDS_PER_LINE, record_change, sink
 from appliance.deployment.state import DeploymentState, ListRecord, Store, Tally, add_list
 from appliance.errors import AuthorityError, JournalError, LfrError
+from appliance.ops.proof import prove_provider
 from appliance.ops.rooms import GuardFacts, ListFacts, Window
 from appliance.ops.workers import Recipe, WorkerSpec
 from appliance.types import utc_now
@@ -47,6 +48,7 @@ class Duties:
         self._store = Store(config.alerts.state_dir)
         self._embedder: EmbedderEntry | None = None
         self._detector_ref = ""
+        self._proven = False
         self._record: ListRecord | None = None
         self._counted: dict[str, dict[str, int]] = {}
         self._tally = Tally()
@@ -69,7 +71,7 @@ class Duties:
         return self.config.deployment.id
 
     def require(self) -> None:
-        """Models are there and unaltered, and the record is complete."""
+        """Models are there, unaltered and run where a name says they must, and the record is complete."""
         manifest = load_manifest(self.config.models.dir)
         detector = manifest.detector(self.config.models.detector)
         self._embedder = manifest.embedder(self.config.models.embedder)
@@ -77,6 +79,9 @@ class Duties:
             read_ready(manifest, asset)
         self._detector_ref = detector.ref
         authority.require(self.config, self._store.load(), utc_now(), self._embedder.threshold)
+        if not self._proven:
+            prove_provider(self.config.models)
+            self._proven = True
 
     def started(self) -> None:
         """Record the start, with models and thresholds and who set them."""

@@ -11,10 +11,11 @@ from appliance import config as configuration
 from appliance.deployment import authority
 from appliance.deployment.audit import Audit
 from appliance.deployment.state import Store, Tally
-from appliance.errors import AuthorityError, WatchlistError
+from appliance.errors import AuthorityError, ProviderError, WatchlistError
 from appliance.ops.duties import Duties
 from appliance.ops.listwatch import ListWatch
 from appliance.types import utc_now, utc_text
+from appliance.vision.engine import gpu_present
 from appliance.vision.models import load_manifest
 from appliance.watchlist.entry import Entry
 from appliance.watchlist.keys import load_signer, new_appliance_keys
@@ -149,6 +150,14 @@ def test_an_incomplete_record_is_refused(duties, monkeypatch):
     monkeypatch.setattr("appliance.ops.duties.read_ready", lambda manifest, asset: b"")
     with pytest.raises(AuthorityError, match="missing from the deployment's record"):
         duties.require()
+
+
+@pytest.mark.skipif(gpu_present(), reason="a GPU answers here, so that cuda may run")
+def test_a_provider_that_was_named_and_does_not_run_stops_the_start(duties, monkeypatch):
+    monkeypatch.setattr(authority, "require", lambda *_: None)
+    models = duties.config.models.model_copy(update={"provider": "cuda"})
+    with pytest.raises(ProviderError, match="cuda"):
+        Duties(duties.config.model_copy(update={"models": models})).require()
 
 
 def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(duties):
