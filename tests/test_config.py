@@ -106,6 +106,11 @@ def test_a_file_that_is_missing_or_binary_is_said_to_be(tmp_path):
     [
         ("rtsp://van:s3cret@10.0.0.21/stream1", "rtsp://***@10.0.0.21/stream1"),
         ("rtsp://van:s3@cret@10.0.0.21/stream1", "rtsp://***@10.0.0.21/stream1"),
+        ("rtsp://van:s3/cret@10.0.0.21/1 is no address", "rtsp://***@10.0.0.21/1 is no address"),
+        ("rtsp://van:s@3/cret@10.0.0.21/1", "rtsp://***@10.0.0.21/1"),
+        ("rtsp://van:s3'c\"ret@cam/1", "rtsp://***@cam/1"),
+        ("rtsp://van:s3 cret@cam/1", "rtsp://***@cam/1"),
+        ("rtsp://:s3/cret@cam/1", "rtsp://***@cam/1"),
         ("open RTSP://van:s3cret@cam/1, then http://a:b@c", "open RTSP://***@cam/1, then http://***@c"),
         ("rtsp://cam:554/user=van&password=s3cret&channel=1", "rtsp://cam:554/user=***&password=***&channel=1"),
         ("http://cam/mjpeg?Pwd=s3cret", "http://cam/mjpeg?Pwd=***"),
