@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -32,13 +34,24 @@ def main() -> None:
     try:
         app()
     except LfrError as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]lfr:[/] {_escape(str(error))}")
+        _say(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:
+        if not isinstance(error.filename, str | bytes | Path):
+            raise
+        # A full disk, or a file or folder that this user may not use, wherever it was met.
+        what = (error.strerror or type(error).__name__).lower()
+        _say(f"{os.fsdecode(error.filename)}: {what}. Make room or give this user access, then run the command again.")
+        sys.exit(1)
+
+
+def _say(sentence: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]lfr:[/] {_escape(sentence)}")
 
 
 def _escape(text: str) -> str:

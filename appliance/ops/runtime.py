@@ -25,12 +25,18 @@ class RunLock:
     Raises
     ------
     LfrError
-        Another `lfr run` holds it.
+        Another `lfr run` holds it, or the folder cannot be used.
     """
 
     def __init__(self, state_dir: Path) -> None:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._fd = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._fd = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise LfrError(
+                f"alerts.state_dir {state_dir} cannot be used: {(error.strerror or str(error)).lower()}.",
+                "It must be a folder that this user may write to.",
+            ) from None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

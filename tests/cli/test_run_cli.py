@@ -1,12 +1,15 @@
 """`lfr run` and `lfr doctor` as a person types them: exit codes and plain sentences."""
 
+import errno
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
+from appliance.cli import main
 from appliance.ops.runtime import RunLock
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +56,28 @@ def test_a_second_run_is_refused_with_the_first_ones_process_id(tmp_path):
         lock.close()
     assert done.returncode == 1
     assert "is already using" in done.stderr
+
+
+def test_a_state_folder_that_cannot_be_used_is_one_sentence(tmp_path):
+    (tmp_path / "state").write_text("a file stands in its place")
+    done = lfr("run", "-c", write(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"lfr: alerts.state_dir {tmp_path / 'state'} cannot be used: file exists. "
+        "It must be a folder that this user may write to."
+    ]
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence_wherever_it_was_met(monkeypatch, capsys):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/report.html")
+
+    monkeypatch.setattr("appliance.cli.app", full)
+    monkeypatch.setattr("appliance.cli.commands.register", lambda app: None)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    assert capsys.readouterr().err.startswith("lfr: /somewhere/report.html: no space left on device.")
 
 
 def test_the_doctor_answers_in_json_and_fails_when_something_would_stop_a_deployment(tmp_path):
