@@ -212,9 +212,13 @@ class OnnxDetector:
                 matrix = np.array(
                     [[scales[i], 0, -scales[i] * corners[i, 0]], [0, scales[i], -scales[i] * corners[i, 1]]]
                 )
-                self._fill(blob, cv2.warpAffine(frame_bgr, matrix, (side, side), flags=cv2.INTER_LINEAR))
-            outputs = self._session.run(batch, self._outputs)
-            batch.fill(0)
+                patch = cv2.warpAffine(frame_bgr, matrix, (side, side), flags=cv2.INTER_LINEAR)
+                self._fill(blob, patch)
+                patch.fill(0)
+            try:
+                outputs = self._session.run(batch, self._outputs)
+            finally:
+                batch.fill(0)
             for row, i in enumerate(which):
                 one = tuple(output[row : row + 1] for output in outputs)
                 found, marks, scores = self._adapter.decode(one, (side, side), self._entry.eager_threshold)

@@ -115,11 +115,20 @@ def sharpness(gray: npt.NDArray[np.uint8]) -> float:
     The standard deviation of what a small blur along one axis takes away, over that of the whole: of both axes the
     lesser, because motion blurs along one. Relative to the contrast, so that a dim face counts as no less sharp than a
     bright one. A face that was small, and is enlarged by the alignment, counts as unsharp: the detail is not there.
+    What is made of the picture on the way is overwritten, here and in `assess`.
     """
     picture = gray.astype(np.float32)
-    fine = min(float((picture - cv2.GaussianBlur(picture, size, 1.0)).std()) for size in ((7, 1), (1, 7)))
+    detail = np.empty_like(picture)
+    fine = np.inf
+    for size in ((7, 1), (1, 7)):
+        cv2.GaussianBlur(picture, size, 1.0, dst=detail)
+        np.subtract(picture, detail, out=detail)
+        fine = min(fine, float(detail.std()))
+    contrast = float(picture.std())
+    picture.fill(0)
+    detail.fill(0)
     # The constant keeps a flat crop, which is all sensor noise, from counting as all detail.
-    return 100 * fine / (float(picture.std()) + 4.0)
+    return 100 * fine / (contrast + 4.0)
 
 
 def assess(frame_bgr: Image, faces: Faces, crops_bgr: Image | None = None) -> Quality:
@@ -141,6 +150,7 @@ def assess(frame_bgr: Image, faces: Faces, crops_bgr: Image | None = None) -> Qu
             inner.std(),
             np.count_nonzero((inner <= _DARK) | (inner >= _BRIGHT)) / inner.size,
         )
+        gray.fill(0)
     sharp, brightness, contrast, clipped = photo.T.copy()
     yaw, pitch, roll = pose_deg(faces.landmarks)
     size = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
