@@ -70,6 +70,7 @@ class Supervisor:
         self._notifier = notifier or Notifier()
         self._signals = Signals()
         self._due = Due()
+        self._tally_waits = False
         self._exporter = Exporter(
             self.standing.ledger,
             [camera.name for camera in config.cameras],
@@ -222,12 +223,12 @@ class Supervisor:
         it = self.standing
         over = self._keep_window(now)
         if it.phase == "running":
-            if self._due("list", self.pace.list_s, now) and self._list.poll() and self._list.facts:
-                self._exporter.categories = tuple(sorted(self._list.facts.counts))
+            if self._due("list", self.pace.list_s, now):
+                self._follow_list()
             if self._due("guard", self.pace.guard_s, now):
                 self._keep_guard()
             if self._due("tally", self.pace.tally_s, now):
-                self.rooms.save_tally(it.counted())
+                self._keep_tally()
             over = over or self._sources_done()
         for view in it.views:
             state = view.look(now)
@@ -281,6 +282,27 @@ class Supervisor:
             log.error("recognition is stopped", why=why)
             self._stop(self.standing.cameras, self.pace.cameras_stop_s)
             self._record("deployment.stop", why=why)
+
+    def _follow_list(self) -> None:
+        """Take up a list that changed; what cannot be recorded (a full disk) must not stop the cameras."""
+        try:
+            changed = self._list.poll()
+        except (LfrError, OSError) as error:
+            log.error("the change of the watchlist could not be recorded", reason=str(error))
+            return
+        if changed and self._list.facts:
+            self._exporter.categories = tuple(sorted(self._list.facts.counts))
+
+    def _keep_tally(self) -> None:
+        """Write down who was counted; on a full disk the counts wait in memory, and everything else goes on."""
+        try:
+            self.rooms.save_tally(self.standing.counted())
+        except (LfrError, OSError) as error:
+            if not self._tally_waits:
+                log.error("the counts cannot be written and wait in memory", reason=str(error))
+            self._tally_waits = True
+        else:
+            self._tally_waits = False
 
     def _keep_guard(self) -> None:
         it = self.standing
@@ -340,7 +362,7 @@ class Supervisor:
     def _record(self, act: str, **details: object) -> None:
         try:
             self.rooms.record(act, **details)
-        except LfrError as error:
+        except (LfrError, OSError) as error:
             log.error("the audit record could not be written", act=act, reason=str(error))
 
     # ------------------------------------------------------------------- end
@@ -353,7 +375,7 @@ class Supervisor:
         was_running, it.phase = it.phase == "running", "ended"
         self._stop(it.cameras, self.pace.cameras_stop_s)
         if was_running:
-            self.rooms.save_tally(it.counted())
+            self._keep_tally()
         self._list.forget()
         self._while_turning(lambda: self.rooms.end(reason))
         kept_until = self.rooms.kept_until()
@@ -370,7 +392,7 @@ class Supervisor:
         def run() -> None:
             try:
                 work()
-            except LfrError as error:
+            except (LfrError, OSError) as error:
                 failures.append(str(error))
 
         thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), name="end")
@@ -407,7 +429,7 @@ class Supervisor:
         self._stop([*it.cameras, *([it.console] if it.console else [])], self.pace.cameras_stop_s)
         self._stop([self._hub], self.pace.hub_stop_s)
         if it.phase == "running":
-            self.rooms.save_tally(it.counted())
+            self._keep_tally()
             if self._signals.count and not it.halted:
                 self._record("deployment.stop", why="the appliance was stopped")
         now = time.monotonic()

@@ -72,6 +72,23 @@ def test_a_worker_that_keeps_crashing_is_capped_and_said_to_have_failed(start_ru
     assert len(run.attempts("camera/north")) == attempts
 
 
+def test_a_full_disk_stops_no_camera_and_what_was_counted_is_written_once_there_is_room(start_run):
+    run = start_run(acts={"camera/north": ["live"]})
+    run.until((run.folder / "tally.json").exists, what="counts are written")
+    (run.folder / "disk-full").touch()
+    (run.folder / "list.lfrw").write_text("2 a b c d")
+    run.until_said("the counts cannot be written")
+    run.until_said("the change of the watchlist could not be recorded")
+    (run.folder / "tally.json").unlink()
+    run.until_status(lambda status: cameras_of(status)["north"]["state"] == "live", what="the camera goes on")
+    assert len(run.attempts("camera/north")) == 1
+    (run.folder / "disk-full").unlink()
+    run.until((run.folder / "tally.json").exists, what="counts are written again")
+    run.signal(signal.SIGTERM)
+    assert run.wait(10) == 0
+    assert "Traceback" not in run.log()
+
+
 def test_sigterm_ends_everything_within_five_seconds_even_what_ignores_it(start_run):
     run = start_run(
         acts={"camera/south": ["stubborn"]},

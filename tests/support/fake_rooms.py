@@ -1,9 +1,11 @@
 """A scripted deployment for tests of the supervisor: one `lfr run` with fake workers.
 
 The scenario is a JSON file: `config` (a document), `acts` (process to its acts), `policy` and `pace` (changed fields),
-`starts_in_s`, `ends_in_s`, `kept_s`, `guard_after_s`. Files `start-now`, `end-now` and `over` move the window.
+`starts_in_s`, `ends_in_s`, `kept_s`, `guard_after_s`. Files `start-now`, `end-now` and `over` move
+the window; while there is a file `disk-full`, nothing can be recorded.
 """
 
+import errno
 import hashlib
 import json
 import time
@@ -58,7 +60,12 @@ class FakeRooms:
         digest = hashlib.sha256(text.encode()).hexdigest()
         return ListFacts(digest, int(sequence), frozenset(ids), {"theft": len(ids)})
 
+    def _need_room(self) -> None:
+        if (self.folder / "disk-full").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+
     def list_opened(self, facts: ListFacts, before: ListFacts | None) -> None:
+        self._need_room()
         self._newest = facts.sequence
         known = before.ids if before else frozenset()
         act = "watchlist.change" if before else "watchlist.open"
@@ -72,6 +79,7 @@ class FakeRooms:
         return self.scenario.get("people_base", {})
 
     def save_tally(self, seen: dict[str, dict[str, int]]) -> None:
+        self._need_room()
         (self.folder / "tally.json").write_text(json.dumps(seen))
 
     def guard(self, people_seen: int) -> GuardFacts:
