@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 RUNTIME ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 STAMP := $(VENV)/.setup-$(RUNTIME)
 DEMO_FLAGS ?=
+TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench clean check-machine
@@ -20,7 +21,7 @@ demo: setup ## the main job on an embedded default
 	$(BIN)/lfr demo $(DEMO_FLAGS)
 
 test: setup ## all tests, in under 5 minutes on two cores
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -123,7 +123,7 @@ def test_the_command_measures_a_folder_with_unreadable_pictures_in_it(
     cv2.imwrite(str(tmp_path / "hopper" / "wall.png"), np.full((80, 80, 3), 99, np.uint8))
     from appliance.cli.evaluate import app
 
-    outcome = CliRunner().invoke(app, [str(tmp_path), "--watchlist-size", "1", "--provider", "cpu", "--json"])
+    outcome = CliRunner().invoke(app, ["faces", str(tmp_path), "--watchlist-size", "1", "--provider", "cpu", "--json"])
     assert outcome.exit_code == 0, outcome.output
     result = json.loads(outcome.stdout)
     assert (result["people"], result["pictures"], result["pictures_without_face"]) == (2, 9, 5)

@@ -77,7 +77,11 @@ def prepare(folder: Path) -> None:
         "entry_id,image,category,response,label\nW-1,wanted.jpg,fraud,amber,Wanted for fraud\n"
         "BLUE-1,officer.png,seeded,blue,Seeded officer\n"
     )
-    camera = {"name": "north", "source": "street:?loop=1&order=hopper,astronaut&gap=3&fps=8&extras=0", "preview_fps": 1}
+    camera = {
+        "name": "north",
+        "source": "street:?loop=1&order=hopper,astronaut&gap=2&fps=8&extras=0&size=960x540",
+        "preview_fps": 1,
+    }
     document = scenario.document(
         folder,
         [camera],
@@ -125,7 +129,6 @@ def places(folder: Path) -> list[Path]:
 def test_the_whole_life_from_keys_to_certificate_as_the_readme_says(folder, shell):
     prepare(folder)
     secrets: dict[str, bytes] = {}
-    printed: dict[str, str] = {}
     for line in steps():
         if line.startswith("lfr alerts"):
             _until_both_were_found(shell, folder)
@@ -134,7 +137,9 @@ def test_the_whole_life_from_keys_to_certificate_as_the_readme_says(folder, shel
             before = scan(places(folder), secrets)
             assert {finding.needle for finding in before.findings} == {"key"}
             assert {finding.path.name for finding in before.findings} == {"seal.key"}
-        printed[line.split(" -c ")[0]] = shell(line)
+        shell(line)
+        if line.endswith("&"):
+            _until_it_is_ready(folder)
 
     after = scan(places(folder), secrets)
     assert after.files > 5
@@ -156,6 +161,14 @@ def test_the_whole_life_from_keys_to_certificate_as_the_readme_says(folder, shel
     acts = [json.loads(line)["act"] for line in (state / "audit.jsonl").read_text().splitlines()]
     for act in ("deployment.start", "watchlist.open", "blue.walk", "decision.operator", "decision.outcome", "end"):
         assert any(one.startswith(act) for one in acts), f"{act} is not in the record: {sorted(set(acts))}"
+
+
+def _until_it_is_ready(folder: Path) -> None:
+    """As an operator would see in the terminal."""
+    end = time.monotonic() + 60
+    while '"event": "ready"' not in (folder / "run.log").read_text():
+        assert time.monotonic() < end, (folder / "run.log").read_text()[-3000:]
+        time.sleep(0.1)
 
 
 def _until_both_were_found(shell, folder: Path) -> None:
