@@ -123,6 +123,9 @@ class HubSettings:
         Endpoints of the contract above.
     audit
         Module-level callable that gives the audit sink of a state folder; None: decisions are only journaled.
+    before_purge
+        Called when alerts are about to be deleted, while the journal still holds them, for whoever keeps counts of
+        them; can be sent to a spawned process, and raises nothing.
     supervised
         Send heartbeats, obey the supervisor and die with it.
     fault
@@ -137,11 +140,18 @@ class HubSettings:
     cooldown_s: float = 60.0
     keep_hours: float = 24.0
     audit: AuditFactory | None = None
+    before_purge: Callable[[], object] | None = None
     supervised: bool = True
     fault: Callable[[str], None] | None = None
 
     @classmethod
-    def from_config(cls, config: Config, runtime: Path, audit: AuditFactory | None = None) -> Self:
+    def from_config(
+        cls,
+        config: Config,
+        runtime: Path,
+        audit: AuditFactory | None = None,
+        before_purge: Callable[[], object] | None = None,
+    ) -> Self:
         """The settings that a configuration asks for."""
         return cls(
             state_dir=config.alerts.state_dir,
@@ -152,6 +162,7 @@ class HubSettings:
             cooldown_s=config.matching.cooldown_s,
             keep_hours=config.alerts.keep_hours,
             audit=audit,
+            before_purge=before_purge,
         )
 
     @property
@@ -357,6 +368,8 @@ class Hub:
     def _purge(self) -> None:
         before = utc_now() - timedelta(hours=self.settings.keep_hours)
         try:
+            if self.settings.before_purge is not None and self.journal.holds_before(before):
+                self.settings.before_purge()
             ids = self.journal.purge(before)
         except JournalError as error:
             self._in_trouble("disk", str(error))

@@ -191,6 +191,18 @@ class Journal(JournalReader):
             )
             return stamped, True
 
+    def holds_before(self, before: datetime) -> bool:
+        """Whether there is an alert or a sighting that was captured before a moment.
+
+        Raises
+        ------
+        JournalError
+            It cannot be read.
+        """
+        with self._explained():
+            old = "SELECT EXISTS (SELECT 1 FROM events WHERE topic != 'decision' AND captured_ms < ?)"
+            return bool(self._db.execute(old, (_milliseconds(before),)).fetchone()[0])
+
     def purge(self, before: datetime) -> list[str]:
         """Delete alerts and sightings captured before a moment, with decisions and pictures; only counts remain.
 

@@ -137,9 +137,14 @@ def _acts(audit: Audit) -> _Acts:
             acts.scans.append(record)
         elif record.act == "end":
             acts.ends.append(record)
-        elif record.act == "purge" and isinstance(record.details.get("alerts"), int):
-            purged += record.details["alerts"]
+        elif record.act == "purge":
+            purged += _alerts_of(record.details.get("alerts"))
     return _Acts(acts.wipes, acts.scans, acts.ends, purged)
+
+
+def _alerts_of(purged: Any) -> int:
+    """How many alerts an act of purging names: a running hub writes their ids, a purge after the end their number."""
+    return len(purged) if isinstance(purged, list) else purged if isinstance(purged, int) else 0
 
 
 def wiped(audit: Audit) -> list[Destroyed]:

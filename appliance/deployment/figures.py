@@ -9,15 +9,19 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.alerts.alert import Alert, Decision, Moment, Sighting
 from appliance.config import Config
-from appliance.deployment import blue
+from appliance.deployment import blue, incidents
 from appliance.deployment.audit import Audit
+from appliance.deployment.chain import Record
 from appliance.deployment.state import slot_of, write_atomic
-from appliance.errors import JournalError
+from appliance.errors import JournalError, LfrError
 from appliance.types import utc_now
+
+_log = structlog.get_logger()
 
 FIGURES_FILE: Final = "figures.json"
 Counts = dict[str, int]
@@ -106,6 +110,14 @@ def freeze(config: Config) -> Figures:
     return figures
 
 
+def keep(config: Config) -> None:
+    """Gather and keep, for a hub that is about to purge: it is said when that fails, and delays nothing."""
+    try:
+        freeze(config)
+    except (LfrError, OSError) as error:
+        _log.error("the counts of alerts that are purged could not be kept", reason=str(error))
+
+
 def gather(config: Config, now: datetime | None = None) -> Figures:
     """The counts as they are now: from the journal while there is one, joined with what was kept.
 
@@ -122,7 +134,8 @@ def gather(config: Config, now: datetime | None = None) -> Figures:
     wanted = config.deployment.id
     slots: dict[str, Counts] = defaultdict(lambda: defaultdict(int))
     ours: set[str] = set()
-    taken: dict[str, tuple[str, float]] = {}
+    audit = Audit(config.alerts.state_dir)
+    taken = _recorded_seconds(incidents.of_deployment(audit, wanted))
     sightings: list[Sighting] = []
     with Journal.open_reader(config.alerts.state_dir) as journal:
         tally = journal.tally(wanted)
@@ -138,7 +151,7 @@ def gather(config: Config, now: datetime | None = None) -> Figures:
                     taken[header.id] = (header.kind, header.seconds_taken)
             elif isinstance(header, Sighting) and header.deployment == wanted:
                 sightings.append(header)
-    walks = blue.walks(Audit(config.alerts.state_dir), wanted)
+    walks = blue.walks(audit, wanted)
     found = blue.assess(walks, sightings, now or utc_now(), found_before=kept.walks_found)
     return Figures(
         deployment=wanted,
@@ -178,6 +191,18 @@ def _highest(kept: dict[str, Counts], fresh: dict[str, Counts]) -> dict[str, Cou
         }
         for camera in sorted({*kept, *fresh})
     }
+
+
+def _recorded_seconds(records: list[Record]) -> dict[str, tuple[str, float]]:
+    """How long each standing decision took, from the audit record, which also holds those whose alerts are purged."""
+    taken: dict[str, tuple[str, float]] = {}
+    for record in records:
+        facts = record.details
+        if record.act == "decision.undo":
+            taken.pop(str(facts.get("undoes")), None)
+        elif record.act.startswith("decision.") and isinstance(facts.get("seconds_taken"), int | float):
+            taken[str(facts.get("decision"))] = (record.act.partition(".")[2], float(facts["seconds_taken"]))
+    return taken
 
 
 def _seconds(taken: dict[str, tuple[str, float]]) -> dict[str, Seconds]:

@@ -5,6 +5,7 @@ See `ops.rooms.Rooms`, which this implements.
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from appliance.alerts.alert import new_id
 from appliance.alerts.hub import HubSettings
 from appliance.alerts.journal import Journal
 from appliance.config import Config
-from appliance.deployment import authority, guard, wipe
+from appliance.deployment import authority, figures, guard, wipe
 from appliance.deployment.audit import IDS_PER_LINE, record_change, sink
 from appliance.deployment.state import DeploymentState, ListRecord, Store, Tally, add_list
 from appliance.errors import AuthorityError, JournalError, LfrError
@@ -240,8 +241,10 @@ class Duties:
         log.info("purge", result=wipe.purge(self.config).sentence)
 
     def hub_spec(self, runtime: Path) -> WorkerSpec:
-        """The hub."""
-        return WorkerSpec("hub", "appliance.alerts.hub:serve", HubSettings.from_config(self.config, runtime, sink))
+        """The hub, which keeps the report's counts before it purges what they are counted from."""
+        keep = functools.partial(figures.keep, self.config)
+        settings = HubSettings.from_config(self.config, runtime, sink, keep)
+        return WorkerSpec("hub", "appliance.alerts.hub:serve", settings)
 
     def console_spec(self, runtime: Path) -> WorkerSpec | None:
         """The console, a room above this one: named, never imported."""

@@ -358,6 +358,21 @@ class TestPurge:
             assert hub.meter.value("lfr_alerts_total", camera="north", category="violence") == 2
         assert [(act, by) for act, by, _ in acts] == [("purge", "appliance")]
 
+    def test_whoever_keeps_counts_is_told_while_the_journal_still_holds_what_goes(self, folder):
+        with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:
+            camera.ask(*alert_frames(alert(at=utc_now() - timedelta(hours=23))))
+        held = []
+
+        def count():
+            with Journal.open_reader(folder / "state") as journal:
+                held.append(len(list(journal.events())))
+
+        with running(settings(folder, keep_hours=24, before_purge=count)):
+            assert held == []
+        with running(settings(folder, keep_hours=22, before_purge=count)) as hub:
+            assert held == [1]
+            assert not hub.journal.holds_before(utc_now())
+
 
 class TestAddresses:
     def test_a_second_hub_is_told_that_the_address_is_taken_and_the_first_goes_on(self, folder):

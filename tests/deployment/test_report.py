@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from appliance.deployment import blue, charts, figures, report, wipe
-from appliance.deployment.audit import Act
+from appliance.alerts.journal import Journal
+from appliance.deployment import blue, certificate, charts, figures, report, wipe
+from appliance.deployment.audit import Act, sink
 from appliance.deployment.state import ListRecord, Store, Tally, add_list
 from appliance.errors import JournalError
+from appliance.ops.duties import Duties
 
 
 @pytest.fixture
@@ -119,6 +121,24 @@ def test_the_figures_survive_wipe_and_purge(lived, now):
     assert after.alerts_purged == 5
     assert after.public.alerts_purged_at is not None
     assert after.public.destruction_complete
+
+
+def test_what_a_running_hub_purges_stays_in_the_figures(lived, now):
+    before = report.build(lived)
+    spec = Duties(lived).hub_spec(lived.alerts.state_dir)
+    (lived.alerts.state_dir / figures.FIGURES_FILE).unlink()
+    sink(lived.alerts.state_dir)("decision.operator", "PC Lee", {"decision": "d-1", "alert": "a", "seconds_taken": 9.0})
+    spec.settings.before_purge()
+    with Journal.open(lived.alerts.state_dir) as journal:
+        ids = journal.purge(now)
+    sink(lived.alerts.state_dir)("purge", "appliance", {"alerts": ids, "kept_hours": 24})
+    after = report.build(lived)
+    assert after.public.alerts_by_slot == before.public.alerts_by_slot
+    assert after.public.blue_list == before.public.blue_list
+    assert after.seconds["operator"].slowest_tenth_s == 9.0
+    assert after.alerts_purged == len(ids) == 5
+    wipe.end(lived)
+    assert certificate.load(lived).alerts_purged == 5
 
 
 def test_a_journal_that_cannot_be_read_is_said_and_not_counted_as_nothing(lived):
