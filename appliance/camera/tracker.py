@@ -103,6 +103,9 @@ class Tracker:
         ended
             Tracks that are over: hidden for too long.
         """
+        # First of all, so that nobody inherits the track of who stood there before a camera was away for a while.
+        ended = [track for track in self._tracks if now_s - track.seen_s > self._hidden_s]
+        self._tracks = [track for track in self._tracks if now_s - track.seen_s <= self._hidden_s]
         owners: list[Track | None] = [None] * len(faces)
         free = list(self._tracks)
         strong = faces.scores >= self._begin_score
@@ -114,8 +117,6 @@ class Tracker:
                 self._next_id += 1
                 self._tracks.append(track)
                 owners[i] = track
-        ended = [track for track in self._tracks if now_s - track.seen_s > self._hidden_s]
-        self._tracks = [track for track in self._tracks if now_s - track.seen_s <= self._hidden_s]
         return owners, ended
 
     def finish(self) -> list[Track]:

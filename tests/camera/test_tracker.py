@@ -53,6 +53,14 @@ def test_a_person_hidden_for_longer_ends_the_track_and_begins_another():
     assert ids(tracker.update(faces_at((100, 200, 50)), 0.64, NOON)[0]) == [2]
 
 
+def test_nobody_inherits_a_track_from_before_the_camera_was_away():
+    tracker = Tracker(hidden_s=1.0)
+    for i in range(3):
+        tracker.update(faces_at((100, 200, 50)), i / 25, NOON)
+    owners, ended = tracker.update(faces_at((100, 200, 50)), 300.0, NOON)
+    assert (ids(owners), [track.id for track in ended]) == ([2], [1])
+
+
 def test_two_people_who_cross_keep_their_tracks():
     tracker = Tracker()
     for i in range(60):

@@ -1,0 +1,217 @@
+"""One camera's loop on painted faces: what goes to the hub, what is overwritten, and how another list is taken up."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from painted_faces import ENTRIES, Painted, Street, watchlist
+
+from appliance.alerts.alert import new_id
+from appliance.camera import process as module
+from appliance.camera.process import Armoury, CameraProcess, CameraSettings
+from appliance.config import Camera, Matching, Models, Redaction, WatchlistFile
+from appliance.errors import WatchlistError
+from appliance.telemetry import Meter, Wanted
+from appliance.types import utc_now
+
+FIRST, SECOND = "1" * 64, "2" * 64
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return CameraSettings(
+        camera=Camera(name="north", source="test:", preview_fps=10, min_face_px=40),
+        models=Models(),
+        matching=Matching(),
+        redaction=Redaction(style="solid"),
+        watchlist=WatchlistFile(file=tmp_path / "list.lfrw", key=tmp_path / "seal.key"),
+        deployment="test",
+        location="A street",
+        runtime=tmp_path,
+        run_id=new_id(),
+        ends=utc_now() + timedelta(hours=1),
+    )
+
+
+class Lists:
+    """Stands in for `open_sealed`: gives `newest`, or raises it when it is an error."""
+
+    def __init__(self) -> None:
+        self.newest = watchlist(FIRST)
+        self.opened = []
+
+    def __call__(self, path, key, **asked):
+        if isinstance(self.newest, Exception):
+            raise self.newest
+        self.opened.append(self.newest)
+        return self.newest
+
+
+@pytest.fixture
+def lists(monkeypatch):
+    made = Lists()
+    monkeypatch.setattr(module, "open_sealed", made)
+    return made
+
+
+def offer_until(armoury, digest, condition):
+    """As the loop does between frames, until the thread that prepares the list is done; whether it was changed."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        changed = armoury.offer(digest, 0)
+        if changed or condition():
+            return changed
+        time.sleep(0.005)
+    raise AssertionError("nothing came of the list that was offered")
+
+
+class TestArmoury:
+    def test_another_list_is_taken_up_between_two_frames_and_the_old_one_is_overwritten(self, settings, lists):
+        armoury = Armoury(settings, "painted@0")
+        old = armoury.armed
+        templates = old.watchlist.templates
+        assert not armoury.offer(FIRST, 0), "the list in use is no change"
+        lists.newest = watchlist(SECOND, ENTRIES[:2])
+        assert offer_until(armoury, SECOND, lambda: False)
+        assert armoury.armed.watchlist.digest == SECOND
+        assert len(armoury.armed.index) == 2
+        assert not templates.any()
+        assert not old.watchlist.portraits
+        assert not armoury.offer(SECOND, 0)
+
+    def test_until_it_is_ready_the_camera_goes_on_with_the_one_it_has(self, settings, lists, monkeypatch):
+        armoury = Armoury(settings, "painted@0")
+        lists.newest, release = watchlist(SECOND), threading.Event()
+        monkeypatch.setattr(module, "open_sealed", lambda *a, **k: release.wait(5) and lists(*a, **k))
+        for _ in range(3):
+            assert not armoury.offer(SECOND, 0)
+        assert armoury.armed.watchlist.digest == FIRST
+        assert armoury.armed.watchlist.templates.any()
+        release.set()
+        assert offer_until(armoury, SECOND, lambda: False)
+
+    def test_a_list_that_is_refused_leaves_the_present_one_and_says_why(self, settings, lists):
+        armoury = Armoury(settings, "painted@0")
+        lists.newest = WatchlistError("The list was tampered with.")
+        assert not offer_until(armoury, SECOND, lambda: armoury.problem)
+        assert armoury.problem == "The list was tampered with."
+        assert armoury.armed.watchlist.digest == FIRST
+        assert armoury.armed.watchlist.templates.any()
+
+    def test_a_list_that_changed_again_meanwhile_is_not_used(self, settings, lists):
+        armoury = Armoury(settings, "painted@0")
+        third = lists.newest = watchlist("3" * 64)
+        assert not offer_until(armoury, SECOND, lambda: not third.entries)
+        assert armoury.armed.watchlist.digest == FIRST
+
+    def test_closing_overwrites_every_list_in_memory(self, settings, lists):
+        armoury = Armoury(settings, "painted@0")
+        lists.newest = watchlist(SECOND)
+        armoury.offer(SECOND, 0)
+        armoury.close()
+        assert len(lists.opened) == 2
+        assert all(not one.entries and not one.portraits for one in lists.opened)
+
+
+class Outbox:
+    """Keeps what the camera sends."""
+
+    pending, trouble, lost = 0, "", 0
+
+    def __init__(self, *_: object) -> None:
+        self.alerts, self.sightings, self.previews = [], [], []
+
+    def send_alert(self, alert, pictures):
+        self.alerts.append((alert, pictures))
+
+    def send_sighting(self, sighting):
+        self.sightings.append(sighting)
+
+    def send_preview(self, header, jpg):
+        self.previews.append((header, jpg))
+
+    def pump(self, timeout_s):
+        pass
+
+    def drained(self, timeout_s):
+        return True
+
+    def close(self):
+        pass
+
+
+class Reporter:
+    """Hears nothing new; remembers the states."""
+
+    def __init__(self) -> None:
+        self.meter, self.wanted, self.states = Meter(), Wanted(), []
+
+    def beat(self, state, **facts):
+        self.states.append(state)
+
+
+class Source:
+    """Gives frames, then ends; keeps the pictures to see what became of them."""
+
+    finite, state, detail, dropped, last_frame_age_s, fps = True, "live", "", {}, 0.0, 25.0
+
+    def __init__(self, frames, show) -> None:
+        self._frames, self._show = list(frames), show
+        self.given, self.closed = [], False
+
+    def read(self, timeout_s):
+        if not self._frames:
+            self.state = "ended"
+            return None
+        frame = self._show(*self._frames.pop(0))
+        self.given.append(frame.image_bgr)
+        return frame
+
+    def release(self, frame):
+        frame.wipe()
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def camera(settings, lists, monkeypatch):
+    """Runs a camera over frames of painted people; its source, outbox and reporter."""
+
+    def run(*frames):
+        street = Street()
+        monkeypatch.setattr(module.manifests, "load_manifest", lambda *_: None)
+        monkeypatch.setattr(module, "open_detector", lambda *_, **__: street.detector)
+        monkeypatch.setattr(module, "open_embedder", lambda *_: street.embedder)
+        monkeypatch.setattr(module, "Outbox", Outbox)
+        # A plain colour has neither detail nor contrast.
+        monkeypatch.setattr(module, "Gate", lambda **_: street.pipeline._gate)
+        source, reporter = Source(frames, street.frame), Reporter()
+        monkeypatch.setattr(module, "open_source", lambda *_, **__: source)
+        made = CameraProcess(settings, reporter, threading.Event())
+        made.run()
+        return source, made._outbox, reporter
+
+    return run
+
+
+def test_a_blue_list_officer_is_a_sighting_without_pictures_and_never_an_alert(camera):
+    _, outbox, _ = camera((0.0, Painted("red", 40, 60), Painted("magenta", 160, 60)))
+    assert [alert.entry.id for alert, _ in outbox.alerts] == ["A"]
+    assert [sighting.entry_id for sighting in outbox.sightings] == ["B"]
+
+
+def test_every_frame_is_overwritten_whoever_was_in_it_and_the_dwell_is_measured(camera, lists):
+    source, outbox, reporter = camera(
+        (0.0, Painted("blue", 40, 60)), (0.2, Painted("red", 160, 60)), (0.4, Painted("blue", 40, 60))
+    )
+    assert len(outbox.alerts) == 1
+    assert len(source.given) == 3
+    assert not any(image.any() for image in source.given)
+    (dwell,) = [one for one in reporter.meter.snapshot() if one.name == "lfr_nonmatch_dwell_seconds"]
+    assert sum(dwell.buckets) == 3
+    assert source.closed
+    assert reporter.states[-1] == "ended"
+    assert not lists.opened[0].entries, "the list is overwritten when the camera ends"
+    assert outbox.previews
