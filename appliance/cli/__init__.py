@@ -42,11 +42,10 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(141)
     except OSError as error:
-        if not isinstance(error.filename, str | bytes | Path):
-            raise
         # A full disk, or a file or folder that this user may not use, wherever it was met.
-        what = (error.strerror or type(error).__name__).lower()
-        _say(f"{os.fsdecode(error.filename)}: {what}. Make room or give this user access, then run the command again.")
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes | Path) else ""
+        what = (error.strerror or str(error) or type(error).__name__).lower()
+        _say(f"{where}{what}. Make room or give this user access, then run the command again.")
         sys.exit(1)
 
 

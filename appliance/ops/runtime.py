@@ -33,10 +33,7 @@ class RunLock:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise LfrError(
-                f"alerts.state_dir {state_dir} cannot be used: {(error.strerror or str(error)).lower()}.",
-                "It must be a folder that this user may write to.",
-            ) from None
+            raise _unusable(state_dir, error) from None
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -46,13 +43,24 @@ class RunLock:
                 f"Another lfr run (process {pid}) is already using {state_dir}.",
                 "Stop that one first, or give this configuration its own alerts.state_dir.",
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(self._fd)
+            raise _unusable(state_dir, error) from None
 
     def close(self) -> None:
         """Let the next run begin."""
         os.ftruncate(self._fd, 0)
         os.close(self._fd)
+
+
+def _unusable(state_dir: Path, error: OSError) -> LfrError:
+    return LfrError(
+        f"alerts.state_dir {state_dir} cannot be used: {(error.strerror or str(error)).lower()}.",
+        "It must be a folder that this user may write to, on a disk with room.",
+    )
 
 
 def _base() -> Path:

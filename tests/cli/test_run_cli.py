@@ -64,7 +64,7 @@ def test_a_state_folder_that_cannot_be_used_is_one_sentence(tmp_path):
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         f"lfr: alerts.state_dir {tmp_path / 'state'} cannot be used: file exists. "
-        "It must be a folder that this user may write to."
+        "It must be a folder that this user may write to, on a disk with room."
     ]
 
 
