@@ -73,6 +73,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence_wherever_it_was_met(monke
         raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/report.html")
 
     monkeypatch.setattr("appliance.cli.app", full)
+    monkeypatch.setattr("appliance.telemetry.configure_logging", lambda process: None)  # it would outlive this test
     monkeypatch.setattr("appliance.cli.commands.register", lambda app: None)
     with pytest.raises(SystemExit) as left:
         main()
