@@ -1,6 +1,7 @@
 """The page in a real browser: what an officer sees, hears and presses.
 
-Needs Debian's Chromium (apt install chromium). Screenshots go to the folder LFR_SCREENSHOTS, else to a temporary one.
+Needs Debian's Chromium (apt install chromium). Screenshots go to the folder LFR_SCREENSHOTS, else to a temporary one;
+those of the README are made by `LFR_SCREENSHOTS=docs/screenshots pytest tests/console/test_browser.py`.
 """
 
 import os
@@ -10,24 +11,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from console_browser import ARGUMENTS, CHROMIUM, MISSING, snap
 from console_stage import PASSWORD, open_stage
 
 from appliance.alerts.alert import CameraState, Degradation
 from appliance.types import utc_now
 
-CHROMIUM = Path(os.environ.get("LFR_CHROMIUM", "/usr/bin/chromium"))
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is missing: apt install chromium")
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
 expect = playwright_api.expect
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -60,6 +53,8 @@ def open_page(browser, street):
 
     def open_one(name, path="/", expected=(), **context):
         where = browser.new_context(**{"viewport": DESK, **context})
+        if name:
+            where.add_cookies([cookie_of(street, name)])
         opened.append(where)
         page = where.new_page()
         page.set_default_timeout(8000)
@@ -70,18 +65,26 @@ def open_page(browser, street):
 
         page.on("console", lambda message: note(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: note(str(error)))
-        page.goto(street.url + "/signin")
+        page.goto(street.url + (path if name else "/signin"))
         if name:
-            sign_in(page, name)
             page.wait_for_selector("#banner:not([data-level=wait])")
-            if path != "/":
-                page.goto(street.url + path)
         return page
 
     yield open_one
     for where in opened:
         where.close()
     assert errors == []
+
+
+_cookies = {}
+
+
+def cookie_of(street, name):
+    """A session for a browser that shows something else than the sign-in; one for each name."""
+    if name not in _cookies:
+        with street.client(name) as client:
+            _cookies[name] = client.cookies["lfr-session"]
+    return {"name": "lfr-session", "value": _cookies[name], "url": street.url}
 
 
 def sign_in(page, name, password=PASSWORD):
@@ -125,7 +128,7 @@ def decide_everything(street):
 def test_an_alert_that_arrives_while_looking_is_there_within_a_second_and_opens_by_itself(open_page, street, shots):
     page = open_page("anna")
     expect(page.locator(".watching")).to_be_visible()
-    page.screenshot(path=shots / "watching.png")
+    snap(page, shots / "watching.jpg")
     street.publish(1)  # pictures are drawn now, so that only the way to the page is timed
     page.wait_for_selector(".headline")
     decide_everything(street)
@@ -141,7 +144,7 @@ def test_an_alert_that_arrives_while_looking_is_there_within_a_second_and_opens_
     left, right = (page.locator("#centre .face-frame").nth(i).bounding_box() for i in range(2))
     assert (left["width"], left["height"], left["y"]) == (right["width"], right["height"], right["y"])
     assert left["width"] >= 300
-    page.screenshot(path=shots / "alert-dark.png")
+    snap(page, shots / "alert-dark.jpg")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -180,6 +183,26 @@ def test_axe_finds_nothing_serious(open_page, street, theme):
     check(phone, "phone")
     check(open_page("", bypass_csp=True), "sign-in")
     assert found == []
+
+
+def test_from_arrival_to_a_recorded_decision_it_takes_two_keys_and_no_help(open_page, street):
+    decide_everything(street)
+    page = open_page("anna")
+    expect(page.locator(".watching")).to_contain_text("If it is the same person press M, if not N")
+    street.publish(2, quick=True)
+    alert = street.publish(1, quick=True)  # the second comes while the first is looked at
+    started = time.monotonic()
+    expect(page.locator("#panel [data-key=match]")).to_contain_text("Match")
+    page.keyboard.press("m")
+    expect(page.locator(".arm .primary")).to_contain_text("Record “Match”")
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel .stands[data-value=match]")).to_be_visible()
+    assert time.monotonic() - started < 5.0
+    expect(page.locator("#panel .next")).to_contain_text("1 to decide")
+    page.keyboard.press("g")
+    expect(opened_alert(page, alert)).to_be_visible()
+    page.keyboard.press("Shift+N")
+    expect(page.locator("#panel .next")).to_contain_text("none waits")
 
 
 def test_an_alert_is_decided_and_undone_by_keyboard_alone(open_page, street):
@@ -241,7 +264,8 @@ def test_a_new_alert_never_displaces_the_one_that_is_looked_at_and_nothing_jumps
     page.evaluate(
         """() => { window.shifts = []; new PerformanceObserver((list) => { for (const entry of list.getEntries())
         for (const source of entry.sources) if (source.node && document.querySelector('#centre, #panel').parentNode
-        .querySelector('#centre, #panel') && !source.node.closest?.('.queue')) window.shifts.push(entry.value); })
+        .querySelector('#centre, #panel') && !source.node.closest?.('.queue')) window.shifts.push(source.node.outerHTML
+        || source.node.textContent); })
         .observe({type: 'layout-shift', buffered: false}); }"""
     )
     for person in (3, 4, 5):
@@ -380,13 +404,13 @@ def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page, s
         box = page.get_by_role("button", name=name, exact=True).bounding_box()
         assert box["height"] >= 44
         assert box["y"] + box["height"] <= PHONE["height"]
-    page.screenshot(path=shots / "phone.png")
+    snap(page, shots / "phone.jpg")
     page.context.set_offline(True)
     page.get_by_role("button", name="Do not engage", exact=True).tap()
     page.get_by_role("button", name="Not found").tap()
     expect(page.locator(".panel-unsent")).to_contain_text("Do not engage: not sent yet")
     page.locator(".panel-unsent").scroll_into_view_if_needed()
-    page.screenshot(path=shots / "phone-not-sent.png")
+    snap(page, shots / "phone-not-sent.jpg")
     page.context.set_offline(False)
     expect(page.locator('#panel .stands[data-value="do_not_engage"]')).to_be_visible(timeout=10000)
     with street.client("sam") as sam:
@@ -406,7 +430,7 @@ def test_the_mute_is_counted_down_and_ends_by_itself(open_page, street):
 def test_wrong_passwords_lead_to_a_lock_out_that_says_how_long(open_page, street, shots):
     street.users.add("guess", "viewer", PASSWORD)
     page = open_page("", expected=["403", "429"])
-    page.screenshot(path=shots / "sign-in.png")
+    snap(page, shots / "sign-in.jpg")
     for _ in range(5):
         sign_in(page, "guess", "wrong wrong wrong")
     expect(page.locator("[role=alert]")).to_contain_text("wait 30 seconds")
@@ -426,11 +450,23 @@ def test_no_picture_is_shown_to_a_browser_without_a_session(open_page, street):
 
 
 def test_signing_out_leaves_nothing_on_the_screen(open_page, street):
-    page = open_page("vic", expected=["401"])  # pictures that were on their way
+    page = open_page("", expected=["401"])  # pictures that were on their way
+    sign_in(page, "vic")
+    page.wait_for_selector("#banner:not([data-level=wait])")
     page.click("text=Sign out")
     expect(page.locator("#password")).to_be_visible()
     page.go_back()
     expect(page.locator("#password")).to_be_visible()
+
+
+def test_a_session_that_ends_takes_the_alert_off_the_screen(open_page, street):
+    street.users.add("gone", "operator", PASSWORD)
+    page = open_page("gone", expected=["401"])
+    alert = street.publish(quick=True)
+    look_at(page, alert)
+    street.users.remove("gone")
+    expect(page.locator("[role=alert]")).to_have_text("Your session has ended. Sign in again.")
+    assert alert.entry.label not in page.content()
 
 
 def test_the_live_view_shows_pictures_and_says_what_is_wrong(open_page, street, shots):
@@ -441,6 +477,11 @@ def test_the_live_view_shows_pictures_and_says_what_is_wrong(open_page, street, 
     pictures_are_there(page, ".tile")
     first = image.get_attribute("src")
     expect(image).not_to_have_attribute("src", first)
+    street.cameras[1] = CameraState(name="south", state="starting", since=utc_now(), people_seen=987, alerts=2)
+    try:
+        expect(page.locator("#banner-text")).to_have_text("Camera south sees nobody yet: it is starting.")
+    finally:
+        street.cameras[1] = good
     street.cameras[1] = CameraState(
         name="south",
         state="reconnecting",
@@ -457,7 +498,7 @@ def test_the_live_view_shows_pictures_and_says_what_is_wrong(open_page, street, 
         expect(page.locator("#banner-text")).to_have_text("Camera south gives no pictures.")
         expect(page.locator(".tile", has_text="south").locator(".tile-state")).to_contain_text("Reconnecting for 4")
         expect(page.locator(".tile", has_text="south")).to_have_class(re.compile("old"))
-        page.screenshot(path=shots / "live-degraded.png")
+        snap(page, shots / "live-degraded.jpg")
         page.click("#banner-more")
         expect(page.locator("#banner-text")).to_contain_text("runs on the CPU")
     finally:
@@ -481,7 +522,7 @@ def test_history_is_filtered_and_leads_to_the_story_and_its_export(open_page, st
     page.select_option("select[name=state]", "match")
     expect(page.locator(".history-count")).to_have_text(re.compile(r"^\d+ alerts?$"))
     expect(page.locator(f'tr[data-id="{alert.id}"]')).to_be_visible()
-    page.screenshot(path=shots / "history.png")
+    snap(page, shots / "history.jpg")
     page.locator(f'tr[data-id="{alert.id}"] a').click()
     expect(page.locator(".timeline")).to_contain_text("Clear likeness")
     pictures_are_there(page, ".story-looks")
@@ -489,7 +530,7 @@ def test_history_is_filtered_and_leads_to_the_story_and_its_export(open_page, st
         page.click("#export")
     assert download.value.suggested_filename == f"alert-{alert.id}.zip"
     expect(page.locator("#export-hash")).to_contain_text(re.compile("[0-9a-f]{64}"))
-    page.screenshot(path=shots / "story.png")
+    snap(page, shots / "story.jpg")
 
 
 def test_twenty_alerts_in_a_minute_stay_legible(open_page, street, shots):
@@ -504,9 +545,9 @@ def test_twenty_alerts_in_a_minute_stay_legible(open_page, street, shots):
     )
     assert seen >= 10
     pictures_are_there(page)
-    page.screenshot(path=shots / "queue-20.png")
+    snap(page, shots / "queue-20.jpg")
     page.keyboard.press("l")
-    page.screenshot(path=shots / "alert-light.png")
+    snap(page, shots / "alert-light.jpg")
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     page.reload()
     assert page.evaluate("document.documentElement.dataset.theme") == "light"

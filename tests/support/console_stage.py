@@ -6,6 +6,7 @@ Faces are drawn; LFR_STAGE_FACES=DIR takes photos from there instead (one folder
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import signal
@@ -137,8 +138,13 @@ def street_scene(face: np.ndarray | None, seed: int, wh: tuple[int, int] = SCENE
             image[top : top + head, left : left + head] = cv2.resize(
                 tile, (head, head), interpolation=cv2.INTER_NEAREST
             )
-    noise = rng.normal(0, 5, image.shape)
-    return (image + noise).clip(0, 255).astype(np.uint8), box
+    return (image + _noise(wh)).clip(0, 255).astype(np.uint8), box
+
+
+@functools.cache
+def _noise(wh: tuple[int, int]) -> np.ndarray:
+    """A camera's noise: the same in each picture, because drawing it takes longer than all the rest."""
+    return np.random.default_rng(7).normal(0, 5, (wh[1], wh[0], 3)).astype(np.float32)
 
 
 class Stage:

@@ -4,6 +4,7 @@ import { $, say } from "./dom.js";
 import { age, clock, countdown } from "./words.js";
 
 const CLOSING_MS = 15 * 60 * 1000;
+const SETTLED = new Set(["live", "ended", "stopped"]); // camera states with nothing to wait for
 
 const old = (ms) => (ms < 1000 ? "less than a second old" : `${age(ms)} old`);
 
@@ -29,6 +30,12 @@ export function problems(store) {
   if (status) {
     for (const item of status.degraded) {
       found.push({ level: item.severity === "critical" ? "bad" : "warn", text: item.text });
+    }
+    for (const camera of status.cameras) { // restarted within a few seconds: no degradation yet, and yet it sees nobody
+      const told = status.degraded.some((item) => item.code === "camera" && item.text.includes(`Camera ${camera.name} `));
+      if (status.phase === "running" && !SETTLED.has(camera.state) && !told) {
+        found.push({ level: "warn", text: `Camera ${camera.name} sees nobody yet: it is ${camera.state}.` });
+      }
     }
     const left = status.ends ? Date.parse(status.ends) - store.now() : Infinity;
     if (status.phase === "running" && left < CLOSING_MS && !status.degraded.some((item) => item.code === "window")) {

@@ -84,11 +84,11 @@ export class Live {
       const stale = camera.state === "live" && (!connected || (camera.last_frame_age_s ?? 0) * 1000 > STALE_MS);
       const level = !connected || stale ? "stale" : camera.state;
       tile.root.dataset.state = level;
-      const since = age(this.store.ageOf(camera.since));
+      const lasted = this.store.ageOf(camera.since);
       let word = STATES[camera.state] || camera.state;
       if (!connected) word = "Not known";
       else if (stale) word = "Stale";
-      else if (camera.state !== "live") word += ` for ${since}`;
+      else if (camera.state !== "live" && lasted >= 1000) word += ` for ${age(lasted)}`;
       say(tile.state, word);
       say(tile.people, `${camera.people_seen.toLocaleString("en-GB")} people seen`);
       say(tile.alerts, `${camera.alerts} alert${camera.alerts === 1 ? "" : "s"}`);

@@ -45,7 +45,9 @@ function ringing() {
 }
 
 const queue = new Queue(store, outbox, { select: (id, byHand) => select(id, byHand), selected: () => selected, isOpen });
-const panel = new Panel(store, outbox, me, { selected: () => selected, next: () => step(1) });
+const panel = new Panel(store, outbox, me, {
+  selected: () => selected, next: () => select(queue.newestOpen(), true), waiting: () => queue.openCount(),
+});
 const banner = new Banner(store);
 const alarm = new Alarm(ringing);
 const live = new Live(store);
@@ -126,6 +128,7 @@ store.addEventListener("case", ({ detail: { kase, old } }) => {
   }
   queue.draw();
   if (id === selected) panel.draw();
+  else panel.tellWaiting();
   if (!old && isOpen(kase)) maybeOpen(id);
 });
 store.addEventListener("replaced", ({ detail: { fresh, first } }) => {

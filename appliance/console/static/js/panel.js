@@ -1,17 +1,19 @@
 // The decision panel: what may be decided now, with which key; nothing is chosen beforehand, nothing decides by itself.
 
-import { $, h } from "./dom.js";
+import { $, h, say } from "./dom.js";
 import { clock, KINDS, OUTCOMES, REASONS, standing, VALUES } from "./words.js";
 
+const waitingText = (count) => (count ? `${count} to decide` : "none waits");
 const key = (name) => h("kbd", { "aria-hidden": "true" }, name);
 
 export class Panel {
-  constructor(store, outbox, me, { selected, next }) {
+  constructor(store, outbox, me, { selected, next, waiting }) {
     this.store = store;
     this.outbox = outbox;
     this.me = me;
     this.selected = selected;
     this.next = next;
+    this.waiting = waiting; // how many others wait for this person
     this.armed = null; // {kind, value} that waits for its reason; never chosen by the page
     this.message = "";
     this.root = $("panel");
@@ -202,10 +204,26 @@ export class Panel {
     }
     out.push(this.consoleStage(stands), this.streetStage(stands), this.outcomeStage(stands));
     out.push(h("div", { class: "panel-end" },
+      this.may("operator") && stands.operator ? this.nextButton() : null,
       h("button", { type: "button", class: "quiet", "data-key": "undo", disabled: !undo, onclick: () => this.undo() }, key("U"),
         h("span", {}, undo ? `Undo “${VALUES[undo.value]}”${undo.by === this.me.name ? "" : ` by ${undo.by}`}` : "Undo")),
       h("a", { class: "quiet", href: `/alerts/${kase.alert.id}`, "data-route": true }, h("span", {}, "Whole story"))));
     return out;
+  }
+
+  nextButton() {
+    const count = this.waiting();
+    return h("button", { type: "button", class: "next", "data-key": "next", onclick: () => this.next(), disabled: !count }, key("G"),
+      h("span", {}, "Next alert"), h("small", {}, waitingText(count)));
+  }
+
+  /** Another alert came or went: said in place, so that nothing is replaced under a finger. */
+  tellWaiting() {
+    const button = this.root.querySelector("[data-key=next]");
+    if (!button) return;
+    const count = this.waiting();
+    button.disabled = !count;
+    say(button.querySelector("small"), waitingText(count));
   }
 
   /** What stands, in words: "No match · anna · 10:31:12 · 4.2 s", and its reason. */

@@ -155,6 +155,10 @@ export class Queue {
     return ids[Math.min(ids.length - 1, Math.max(0, at + step))];
   }
 
+  openCount() {
+    return this.order().open.length;
+  }
+
   newestOpen() {
     const { open } = this.order();
     return open.length ? open[0].alert.id : null;
