@@ -42,6 +42,10 @@ STATIC = Path(__file__).parent / "static"
 MAX_VIEWED = 5_000
 TIDY_EVERY_S = 10.0
 _ALERT_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+_WHY = {
+    "ended": "Your session has ended. Sign in again.",
+    "used": "This address signs one browser in, once, and it has been used.",
+}
 _CAMERA = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
 
 log = structlog.get_logger(__name__)
@@ -161,7 +165,7 @@ class ConsoleApp:
 
     async def _page(self, request: Request) -> Response:
         if request.url.path == "/" and "demo" in request.query_params:
-            return self.door.demo(request) or RedirectResponse("/signin", status_code=303)
+            return self.door.demo(request) or RedirectResponse("/signin?why=used", status_code=303)
         try:
             session = self.door.session(request)
         except SecretError as error:
@@ -186,7 +190,7 @@ class ConsoleApp:
         )
 
     async def _signin(self, request: Request) -> Response:
-        message = "Your session has ended. Sign in again." if request.query_params.get("why") == "ended" else ""
+        message = _WHY.get(request.query_params.get("why", ""), "")
         status = 200
         try:
             if request.method == "POST":
@@ -196,7 +200,8 @@ class ConsoleApp:
                 status = 429 if "Too many" in message else 403
             elif self.door.session(request) is not None:
                 return RedirectResponse("/", status_code=303)
-            nobody = not self.users.all()
+            demo = self.settings.demo_token is not None
+            nobody = not demo and not self.users.all()
         except SecretError as error:
             return self._error_page(503, str(error))
         secret, token = self.door.form_token(request)
@@ -205,6 +210,7 @@ class ConsoleApp:
                 token=token,
                 message=message,
                 nobody=nobody,
+                demo=demo,
                 next=request.query_params.get("next", "/"),
                 deployment=self.settings.deployment,
                 location=self.settings.location,

@@ -61,7 +61,7 @@ def test_with_tls_the_cookie_is_secure_and_bound_to_the_host_and_the_demo_token_
         stage.start_console(trust)
         try:
             refused = client.get("/", params={"demo": "wrong"})
-            assert refused.headers["location"] == "/signin"
+            assert refused.headers["location"] == "/signin?why=used"
             answer = client.get("/", params={"demo": "once-only-token"})
             session = next(c for c in answer.headers.get_list("set-cookie") if c.startswith("__Host-lfr-session="))
             assert "Secure" in session
@@ -69,7 +69,12 @@ def test_with_tls_the_cookie_is_secure_and_bound_to_the_host_and_the_demo_token_
             assert "strict-transport-security" in answer.headers
             assert "demonstration" in client.get("/").text
             client.cookies.clear()
-            assert client.get("/", params={"demo": "once-only-token"}).headers["location"] == "/signin"
+            again = client.get("/", params={"demo": "once-only-token"})
+            assert again.headers["location"] == "/signin?why=used"
+            told = client.get(again.headers["location"]).text
+            assert "it has been used" in told
+            assert "start the demonstration again" in told
+            assert "lfr users add" not in told
         finally:
             assert stage.stop_console() == 0
             stage.close()
