@@ -174,8 +174,9 @@ def window_degradation(ends: datetime, moment: datetime) -> Iterator[Degradation
     """Said when the window closes soon."""
     left = ends - moment
     if timedelta() < left < CLOSING:
-        minutes = max(1, round(left.total_seconds() / 60))
-        text = f"Recognition ends in {minutes} min, at {ends:%H:%M} UTC. An extension needs a new authorisation."
+        seconds = left.total_seconds()
+        soon = "less than a minute" if seconds < 60 else f"{round(seconds / 60)} min"
+        text = f"Recognition ends in {soon}, at {ends:%H:%M} UTC. An extension needs a new authorisation."
         yield Degradation(code="window", text=text)
 
 

@@ -74,3 +74,9 @@ def test_a_search_index_that_misses_is_said(kind, severity):
 def test_the_closing_window_is_said_a_quarter_of_an_hour_before(minutes, said):
     now = datetime(2026, 11, 21, 15, tzinfo=UTC)
     assert bool(list(board.window_degradation(now + timedelta(minutes=minutes), now))) == said
+
+
+def test_the_last_minute_is_not_rounded_up():
+    now = datetime(2026, 11, 21, 15, tzinfo=UTC)
+    (said,) = board.window_degradation(now + timedelta(seconds=5), now)
+    assert "less than a minute" in said.text
