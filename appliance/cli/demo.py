@@ -64,7 +64,8 @@ def demo(
         _wait_until_running(out, watcher, appliance, stop)
         if prepared.console_url:
             address = f"{prepared.console_url}/?demo={prepared.token}"
-            out.print(f"\nThe officer's console (already signed in, works once): [link={address}]{address}[/link]")
+            out.print("\nThe officer's console, already signed in (this address works once):")
+            out.print(f"[link={address}]{address}[/link]", soft_wrap=True)
             if browser and attended:
                 webbrowser.open(address)
         out.print("[dim]Ctrl-C ends the demo.[/]\n" if attended else "")
@@ -128,8 +129,8 @@ def _picture(demo: Demo, watcher: Watcher) -> RenderableType:
         line.append(f"camera {camera.name} ").append(camera.state, style=state)
         line.append(f"   {camera.fps:.0f} frames/s   people seen {camera.people_seen}   alerts {camera.alerts}")
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("alert", "on the watchlist", "who it was in truth", "score", "threshold", "after capture", ""):
-        table.add_column(name, justify="right" if name in ("alert", "score", "threshold", "after capture") else "left")
+    for name in ("alert", "on the watchlist", "in truth", "score", "threshold", "delay", ""):
+        table.add_column(name, justify="right" if name in ("alert", "score", "threshold", "delay") else "left")
     newest = list(zip(watcher.alerts, watcher.verdict.latencies_s, strict=True))[-8:]
     for (alert, who), latency_s in newest:
         right = who == LISTED
@@ -140,7 +141,7 @@ def _picture(demo: Demo, watcher: Watcher) -> RenderableType:
             f"{alert.score:.2f}",
             f"{alert.threshold:.2f}",
             f"{1000 * latency_s:.0f} ms",
-            Text("✓ the listed person", "green") if right else Text("✗ somebody else", "bold red"),
+            Text("✓ right", "green") if right else Text("✗ wrong", "bold red"),
         )
     rest = Text(f"everybody else: blurred before anything left the camera's process, then overwritten · {demo.folder}")
     rest.stylize("dim")
