@@ -9,18 +9,20 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from appliance.cli.commands import InOrder
 from appliance.errors import LfrError
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="lfr",
+    cls=InOrder,
     no_args_is_help=True,
     context_settings=CONTEXT,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="Live facial recognition appliance. Start with [bold]lfr demo[/]; then [bold]lfr doctor -c CONFIG[/] "
-    "and [bold]lfr run -c CONFIG[/].",
+    help="Live facial recognition appliance. Start with [bold]lfr demo[/]; [bold]lfr init[/] makes a trial with a "
+    "camera of your own, and config/van.yaml is where a deployment begins. Times are UTC.",
 )
 
 
@@ -32,7 +34,7 @@ def main() -> None:
     configure_logging("lfr")
     commands.register(app)
     try:
-        app()
+        app(prog_name="lfr")
     except LfrError as error:
         _say(str(error))
         sys.exit(1)

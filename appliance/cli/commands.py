@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
+
+PANELS: dict[str, tuple[str, ...]] = {
+    "Try it out": ("demo", "init"),
+    "Prepare a deployment": ("models", "keys", "watchlist", "users", "doctor"),
+    "While it runs": ("run", "console", "alerts", "decide", "blue", "extend", "revoke"),
+    "End it and account for it": ("end", "purge", "report", "audit"),
+    "Measure": ("evaluate", "bench"),
+}
+"""Every command, in the order of a deployment's life, as `lfr --help` shows them."""
+
+
+class InOrder(TyperGroup):
+    """Lists the commands as `PANELS` has them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names."""
+        order = [name for names in PANELS.values() for name in names]
+        return sorted(super().list_commands(ctx), key=order.index)
 
 
 def register(app: typer.Typer) -> None:
@@ -34,3 +55,8 @@ def register(app: typer.Typer) -> None:
     console.register(app)
     app.command()(doctor.doctor)
     deployment.register(app)
+    panel_of = {name: panel for panel, names in PANELS.items() for name in names}
+    for command in app.registered_commands:
+        command.rich_help_panel = panel_of[str(command.name or getattr(command.callback, "__name__", ""))]
+    for group in app.registered_groups:
+        group.rich_help_panel = panel_of[str(group.name)]

@@ -69,7 +69,7 @@ def test_a_state_folder_that_cannot_be_used_is_one_sentence(tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_one_sentence_wherever_it_was_met(monkeypatch, capsys):
-    def full():
+    def full(**_):
         raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/report.html")
 
     monkeypatch.setattr("appliance.cli.app", full)
