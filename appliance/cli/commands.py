@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import typer
@@ -60,3 +61,14 @@ def register(app: typer.Typer) -> None:
         command.rich_help_panel = panel_of[str(command.name or getattr(command.callback, "__name__", ""))]
     for group in app.registered_groups:
         group.rich_help_panel = panel_of[str(group.name)]
+    _flow(app)
+
+
+def _flow(app: typer.Typer) -> None:
+    """Let help fill the terminal's width: rich would keep the line ends that the docstrings have in the source."""
+    for command in app.registered_commands:
+        paragraphs = inspect.cleandoc(getattr(command.callback, "__doc__", None) or "").split("\n\n")
+        command.help = "\n\n".join(paragraph.replace("\n", " ") for paragraph in paragraphs)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _flow(group.typer_instance)

@@ -142,7 +142,7 @@ def build(
     if as_json:
         print(json.dumps(reports.as_json(result), ensure_ascii=False))  # noqa: T201
     else:
-        _show(result, pages, settings is not None)
+        _show(result, pages, settings.watchlist.approvals if settings else None)
     left_out = len(result.outcomes) - len(result.listed)
     if strict and left_out:
         raise WatchlistError(f"{left_out} people have no usable photo and are not on the list.", "See the report.")
@@ -198,7 +198,7 @@ def _with_progress(job: Any) -> BuildResult:
         raise
 
 
-def _show(result: BuildResult, pages: tuple[Path, ...], configured: bool) -> None:
+def _show(result: BuildResult, pages: tuple[Path, ...], approvals: int | None) -> None:
     out = _console()
     found = result.resemblance
     total = sum(len(outcome.photos) for outcome in result.outcomes)
@@ -242,8 +242,11 @@ def _show(result: BuildResult, pages: tuple[Path, ...], configured: bool) -> Non
     if pages:
         out.print(f"[dim]Quality report: {escape(str(pages[0]))} (shows faces; destroyed with the list)[/]")
     if header.deployment:
-        verify = "lfr watchlist verify FILE -c CONFIG" if configured else "lfr watchlist verify FILE"
-        out.print(f"[dim]Next: two others approve it (lfr watchlist approve FILE --key KEY), then {verify}[/]")
+        then = "lfr watchlist verify FILE" + ("" if approvals is None else " -c CONFIG")
+        if approvals != 0:
+            people = "another approves" if approvals == 1 else f"{approvals or 'two'} others approve"
+            then = f"{people} it (lfr watchlist approve FILE --key KEY), then {then}"
+        out.print(f"[dim]Next: {then}[/]")
 
 
 def _rejected(result: BuildResult, out: Console) -> None:
