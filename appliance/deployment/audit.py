@@ -95,6 +95,13 @@ _CODE = re.compile(r"^[a-z]+(\.[a-z_]+){0,2}$")
 _UNBROKEN = re.compile(rf"[A-Za-z0-9+/=_-]{{{MAX_UNBROKEN + 1},}}")
 
 
+def _looks_encoded(run: str) -> bool:
+    """Whether a long unbroken run is data; the path of a file is as long as its folders make it."""
+    parts = run.split("/")
+    is_path = run.startswith("/") and not run.startswith("/9j/")  # the latter is how a JPEG begins in base64
+    return not is_path or max(map(len, parts)) > MAX_UNBROKEN
+
+
 def _plain(value: Any, where: str, depth: int = 0) -> Any:
     """The value as JSON may hold it; refuses bytes, long unbroken text and lists of fractions (templates)."""
     if depth > MAX_DEPTH:
@@ -110,7 +117,7 @@ def _plain(value: Any, where: str, depth: int = 0) -> Any:
     if isinstance(value, str):
         if len(value) > MAX_TEXT:
             raise ValueError(f"{where} has more than {MAX_TEXT} characters")
-        if _UNBROKEN.search(value):
+        if any(map(_looks_encoded, _UNBROKEN.findall(value))):
             raise ValueError(
                 f"{where} looks like encoded data; the audit record holds ids, never pictures or templates"
             )
