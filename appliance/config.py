@@ -326,14 +326,20 @@ def load(path: Path) -> Config:
     ConfigError
         Naming file, key, what was given and what is allowed; one line for each problem.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise ConfigError(f"{path} is not a file.", "Name the configuration, a YAML file, with -c.")
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes.", "It is not a configuration file.")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist.", "Name a configuration with -c; config/van.yaml is one.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"{path} is not UTF-8 text.", "Save it as UTF-8, or name the configuration with -c."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Look at who may read it.") from None
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -124,6 +124,8 @@ class ListWatch:
     def _copy(self) -> str:
         """Copy the operator's file beside the accepted one; returns its sha256."""
         sha = hashlib.sha256()
+        if self.source.exists() and not self.source.is_file():  # a pipe would be waited for, and nobody watched
+            raise WatchlistError(f"The watchlist {self.source} is not a file.", "Put the sealed file there.")
         try:
             with self.source.open("rb") as source:
                 fd = os.open(self._incoming, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)

@@ -144,6 +144,7 @@ def read(path: Path) -> Container:
     WatchlistError
         It is missing, something else, of a later version, truncated or altered; each in its own sentence.
     """
+    _require_file(path)
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
@@ -152,6 +153,11 @@ def read(path: Path) -> Container:
     except OSError as error:
         raise _unreadable(path, error) from None
     return _parse(path, content)
+
+
+def _require_file(path: Path) -> None:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise WatchlistError(f"{path} is not a file.", "Name a file made by: lfr watchlist build")
 
 
 def _parse(path: Path, content: bytes) -> Container:
@@ -226,6 +232,7 @@ def append_approval(path: Path, signer: Signer, at: datetime) -> Container:
     WatchlistError
         The file is not whole, the signer built it, or has approved it already.
     """
+    _require_file(path)
     while True:
         try:
             handle = os.open(path, os.O_RDONLY)

@@ -130,13 +130,15 @@ def load_signers(folder: Path) -> dict[bytes, PublicSigner]:
 
 def _read_text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise SecretError(f"{path} is not a file.", "Name a public key, a .pub file.")
         if path.stat().st_size > 10_000:
-            raise SecretError(f"{path} is not a public key: it is too large.")
+            raise SecretError(f"{path} is not a public key: it is too large.", "Name a .pub file.")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SecretError(f"{path} does not exist.", "Make keys with: lfr keys new DIR") from None
     except (OSError, UnicodeDecodeError):
-        raise SecretError(f"{path} cannot be read as a key.") from None
+        raise SecretError(f"{path} cannot be read as a key.", "Name a .pub file that you may read.") from None
 
 
 def load_signer(path: Path, passphrase: str | None = None) -> Signer:

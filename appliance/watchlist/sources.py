@@ -120,8 +120,12 @@ class Zip:
         try:
             self._zip = zipfile.ZipFile(path)
             members = self._zip.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise WatchlistError(f"{path} cannot be read as a zip file: {error}.") from None
+        except OSError as error:
+            raise WatchlistError(f"{path} cannot be read: {error.strerror}.", "Look at who may read it.") from None
+        except (zipfile.BadZipFile, ValueError, NotImplementedError):
+            raise WatchlistError(
+                f"{path} is neither a folder nor a whole zip file.", "Name a folder with manifest.csv, or a zip of one."
+            ) from None
         if len(members) > MAX_FILES or sum(member.file_size for member in members) > MAX_TOTAL_BYTES:
             self._zip.close()
             raise WatchlistError(
@@ -194,4 +198,8 @@ def open_source(path: Path) -> Folder | Zip:
         return Folder(path)
     if not path.exists():
         raise WatchlistError(f"{path} does not exist.", "Name a folder with manifest.csv, or a zip of one.")
+    if not path.is_file():  # a pipe would be waited for
+        raise WatchlistError(
+            f"{path} is neither a folder nor a file.", "Name a folder with manifest.csv, or a zip of one."
+        )
     return Zip(path)

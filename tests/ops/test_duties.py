@@ -1,6 +1,7 @@
 """The supervisor's duties on a real state folder: state, audit record, sealed list, tally, end."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -99,6 +100,16 @@ def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays
     assert not any(watch.poll() for _ in range(3))
     assert (watch.facts.digest, watch.accepted.read_bytes()) == (digest, accepted)
     assert [record.act for record in acts_of(duties)].count("watchlist.refused") == 2
+
+
+def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(duties, tmp_path):
+    watch = ListWatch(duties.config.watchlist.file, tmp_path, duties)
+    digest = watch.open().digest
+    duties.config.watchlist.file.unlink()
+    os.mkfifo(duties.config.watchlist.file)
+    assert not any(watch.poll() for _ in range(3))
+    assert "is not a file" in watch.refused
+    assert watch.facts.digest == digest
 
 
 def test_no_list_no_start(duties, tmp_path):

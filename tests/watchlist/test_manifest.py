@@ -197,7 +197,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_what_is_no_source_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"PK\x03\x04 not really")
-    for name, expected in (("x.zip", "cannot be read as a zip"), ("gone", "does not exist")):
+    for name, expected in (("x.zip", "nor a whole zip file"), ("gone", "does not exist")):
         with pytest.raises(WatchlistError, match=expected):
             sources.open_source(tmp_path / name)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from datetime import date, timedelta
@@ -284,3 +285,15 @@ def test_dates_of_entries_survive(house: Any) -> None:
     )
     house.seal(payload=made)
     assert house.open().entries == made.entries
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_pipe_or_a_folder_in_the_place_of_a_list_is_said_at_once(house: Any, tmp_path: Any, make: Any) -> None:
+    path = tmp_path / "other.lfrw"
+    make(path)
+    with pytest.raises(WatchlistError, match="is not a file"):
+        container.read(path)
+    with pytest.raises(WatchlistError, match="is not a file"):
+        container.append_approval(path, house.approver("A. Smith"), house.now)
+    with pytest.raises(SecretError, match="is not a file"):
+        keys.load_recipient(path)
