@@ -5,7 +5,7 @@ It is made from the audit record's acts, so that it is complete also when the en
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +39,10 @@ ELSEWHERE: Final = (
 SWAP: Final = (
     "Swap space is in use on this machine: parts of the processes' memory may have been written there. Use encrypted "
     "swap, or none."
+)
+CLEARED: Final = (
+    "The search found remains in {}. They were not destroyed by this program; at {at}, when {by} asked for the end "
+    "again, the files were no longer there."
 )
 CUT_OFF: Final = (
     "The end was interrupted after the key had been overwritten and was continued later; the key's bytes could then no "
@@ -120,6 +124,7 @@ class _Acts:
     scans: list[Record]
     ends: list[Record]
     purged: int
+    cleared: list[Record] = field(default_factory=list)
 
 
 def _acts(audit: Audit) -> _Acts:
@@ -137,9 +142,17 @@ def _acts(audit: Audit) -> _Acts:
             acts.scans.append(record)
         elif record.act == "end":
             acts.ends.append(record)
+        elif record.act == "end.cleared":
+            acts.cleared.append(record)
         elif record.act == "purge":
             purged += _alerts_of(record.details.get("alerts"))
-    return _Acts(acts.wipes, acts.scans, acts.ends, purged)
+    return _Acts(acts.wipes, acts.scans, acts.ends, purged, acts.cleared)
+
+
+def remains(audit: Audit) -> list[Path]:
+    """Files in which the search of the newest end found what must be gone, and which nobody has removed since."""
+    acts = _acts(audit)
+    return [] if acts.cleared or not acts.scans else [Path(path) for path in acts.scans[-1].details.get("remains", [])]
 
 
 def _alerts_of(purged: Any) -> int:
@@ -181,8 +194,12 @@ def build(config: Config, store: Store, now: datetime | None = None) -> Certific
     items = _items(acts.wipes)
     search = Search(at=acts.scans[-1].at, **_search_facts(acts.scans[-1])) if acts.scans else None
     problems = [str(text) for text in acts.ends[-1].details.get("problems", [])] if acts.ends else ["It has not ended."]
-    problems += [f"{item.path} was begun to be destroyed, and not finished." for item in items if not item.done]
     remarks = [FLASH, MEMORY, ELSEWHERE]
+    for record in acts.cleared:
+        gone = [str(path) for path in record.details.get("gone", [])]
+        problems = [problem for problem in problems if not problem.startswith(tuple(f"{path} still" for path in gone))]
+        remarks.insert(0, CLEARED.format(", ".join(gone), by=record.by, at=f"{record.at[:19].replace('T', ' ')} UTC"))
+    problems += [f"{item.path} was begun to be destroyed, and not finished." for item in items if not item.done]
     if _swap_in_use():
         remarks.append(SWAP)
     key_wiped = any(item.what == "sealing key" for item in items)

@@ -80,7 +80,7 @@ def end(
     with running.alone(state_dir, 1.0 if own else running.STOP_S + running.KILL_S + 30.0):
         state = _ours(config, store)
         if state is not None and state.phase in ("ended", "purged") and state.ended_at is not None:
-            return _already(config, store, state)
+            return _already(config, store, state, by)
         running.stop(state_dir, step)
         with running.no_run(state_dir):
             return _end(config, store, by, reason, now, step)
@@ -98,7 +98,13 @@ def _ours(config: Config, store: Store) -> DeploymentState | None:
     )
 
 
-def _already(config: Config, store: Store, state: DeploymentState) -> Ended:
+def _already(config: Config, store: Store, state: DeploymentState, by: str) -> Ended:
+    found = certificate.remains(store.audit)
+    if found and not any(map(exists, found)):
+        details = {"deployment": config.deployment.id, "gone": [str(path) for path in found]}
+        store.audit.append(Act(act="end.cleared", by=by, details=details))
+        certificate.write(config, store)
+        report.write(config)
     left = [path for path in (config.watchlist.key, *_list_files(config)) if exists(path)]
     notes = tuple(f"{path} was put there after the end; it was not touched." for path in left)
     if not certificate.exists(config):
@@ -135,12 +141,16 @@ def _end(config: Config, store: Store, by: str, reason: str, now: datetime | Non
     shredder.settle()
     step("searching every file of state, runtime and temporary folders")
     result = _look(config, needles)
-    problems += [f"{finding.path} still holds the {finding.needle}." for finding in result.findings]
+    kept: dict[Path, list[str]] = {}
+    for finding in result.findings:
+        kept.setdefault(finding.path, []).append(finding.needle)
+    problems += [f"{path} still holds the {' and the '.join(what)}." for path, what in kept.items()]
     problems += [f"{path} is still there." for path in (config.watchlist.key, *_list_files(config)) if exists(path)]
     for name in needles:
         needles[name] = b""
     details: dict[str, Any] = {"files": result.files, "bytes": result.bytes_read, "searched_for": sorted(needles)}
-    details |= {"found": len(result.findings), "unread": len(result.unread)}
+    details |= {"found": len(result.findings), "remains": [str(path) for path in kept][:100]}
+    details |= {"unread": len(result.unread)}
     details |= {"unread_examples": [f"{path}: {why}"[:200] for path, why in result.unread[:5]]}
     store.audit.append(Act(act="wipe.scan", by=by, details=details))
     return _finish(config, store, problems, now, step)
@@ -192,12 +202,14 @@ def _bech32_bytes(text: str) -> bytes:
 def _needles(config: Config) -> dict[str, bytes]:
     """The bytes of the secret key, and pieces of the sealed file, as far as they are there still."""
     needles: dict[str, bytes] = {}
+    wanted = (config.watchlist.key, config.watchlist.file)
+    key, sealed = (path if path.is_file() else Path(os.devnull) for path in wanted)  # a pipe would be waited for
     with contextlib.suppress(OSError):
-        for line in config.watchlist.key.read_bytes().splitlines():
+        for line in key.read_bytes().splitlines():
             if line.startswith(b"AGE-SECRET-KEY-1"):
                 needles["sealing key (as text)"] = line.strip()
                 needles["sealing key (its bytes)"] = _bech32_bytes(line.strip().decode("ascii", "replace"))
-    with contextlib.suppress(OSError), config.watchlist.file.open("rb") as file:
+    with contextlib.suppress(OSError), sealed.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         for place, at in (("middle", size // 2), ("end", size - _NEEDLE_BYTES)):
             file.seek(max(0, at))

@@ -178,6 +178,40 @@ def test_what_cannot_be_destroyed_is_said_and_tried_again(on_disk, monkeypatch):
     assert not on_disk.watchlist.file.exists()
 
 
+def test_a_copy_of_the_list_is_found_and_its_removal_by_hand_completes_the_certificate(on_disk, sealed):
+    copy = on_disk.watchlist.file.with_name("yesterday.lfrw")
+    copy.write_bytes(sealed)
+    done = wipe.end(on_disk)
+    assert [str(copy) in problem for problem in done.problems] == [True]
+    assert not wipe.end(on_disk, "PS Roy").complete
+    copy.unlink()
+    assert wipe.end(on_disk, "PS Roy").complete
+    made = certificate.load(on_disk)
+    assert made.complete
+    assert str(copy) in made.remarks[0]
+    assert "PS Roy" in made.remarks[0]
+    acts = [record.act for record in Store(on_disk.alerts.state_dir).audit.records()]
+    assert wipe.end(on_disk).complete
+    assert [record.act for record in Store(on_disk.alerts.state_dir).audit.records()] == acts, "once is enough"
+
+
+def test_a_pipe_in_the_place_of_list_and_key_does_not_hold_the_end_up(on_disk):
+    for path in (on_disk.watchlist.file, on_disk.watchlist.key):
+        path.unlink()
+        os.mkfifo(path)
+    assert wipe.end(on_disk).complete
+    assert not on_disk.watchlist.key.exists()
+
+
+def test_a_deployment_deep_down_in_long_folders_is_ended_too(on_disk, tmp_path, make_config):
+    deep = tmp_path.joinpath(*["a-folder-with-a-long-name"] * 8)
+    deep.mkdir(parents=True)
+    config = make_config(watchlist__key=str(deep / "seal.key"))
+    on_disk.watchlist.key.rename(config.watchlist.key)
+    assert wipe.end(config).complete
+    assert not config.watchlist.key.exists()
+
+
 def test_damage_to_the_state_does_not_prevent_the_end(on_disk):
     started(on_disk)
     (on_disk.alerts.state_dir / "deployment.json").write_text('{"phase": "waiting"}')
