@@ -90,3 +90,12 @@ def test_an_altered_picture_is_not_used(tmp_path: Path, manifest: models.Manifes
     with pytest.raises(ModelError, match="was altered"):
         models.read_ready(elsewhere, picture)
     assert ensure_picture("hopper", elsewhere).read_bytes() == good, "fetched again"
+
+
+def test_the_manifests_example_of_a_model_of_ones_own_is_a_valid_entry() -> None:
+    text = SHIPPED.read_text(encoding="utf-8")
+    example = "\n".join(line[2:] for line in text.splitlines() if line.startswith("#   "))
+    entries = yaml.safe_load(example)
+    detector = models.DetectorEntry.model_validate({"name": "own-scrfd", **entries["detectors"]["own-scrfd"]})
+    embedder = models.EmbedderEntry.model_validate({"name": "own-arcface", **entries["embedders"]["own-arcface"]})
+    assert (detector.adapter, embedder.dimension) == ("scrfd", 512)
