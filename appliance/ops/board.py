@@ -55,7 +55,7 @@ class CameraView:
 
     def take(self, beat: Beat, now: float) -> None:
         """A heartbeat came."""
-        if self.began_at is None and self.worker.ready:
+        if self.began_at is None and (self.worker.ready or beat.state == "failed"):
             self.began_at = now
         if beat.last_frame_age_s is not None:
             self.last_frame_at = max(self.last_frame_at or -math.inf, now - beat.last_frame_age_s)

@@ -16,7 +16,7 @@ from appliance.vision.install import ensure_picture
 
 ROOT = Path(__file__).parents[2]
 SECTION = "## A camera of your own in five minutes"
-STREET = "street:?order=hopper&seed=3&gap=1.5&fps=10&extras=0"
+STREET = "street:?order=hopper&seed=3&gap=0.5&fps=6&extras=0&size=960x540"
 
 
 def lines_of_the_readme() -> list[str]:

@@ -57,6 +57,10 @@ def test_down_and_up_are_told_once_each():
     assert view.turned(108.2) is None
 
 
+def test_a_camera_that_never_gave_a_picture_has_an_age_that_grows():
+    assert view_of("failed", None).age_s(160) == 60
+
+
 def test_a_gpu_that_is_not_used_is_said():
     found = list(board.camera_degradations([view_of(provider="cpu")], gpu=True))
     assert [one.code for one in found] == ["provider"]
