@@ -32,8 +32,7 @@ def console(config: ConfigOption) -> None:
     screen = Console(stderr=True, highlight=False, soft_wrap=True)
     if not UserFile(settings.users_file).all():
         screen.print(f"Nobody can sign in yet. Add somebody: lfr users add NAME --role operator -c {config}")
-    screen.print(f"The console is at [bold]{settings.url}[/]  (Ctrl+C ends it)")
-    serve(settings)
+    serve(settings, lambda: screen.print(f"The console is at [bold]{settings.url}[/]  (Ctrl+C ends it)"))
 
 
 def _file(config: Path) -> UserFile:

@@ -62,6 +62,7 @@ class Desk:
         self.caught_up = False
         self.waiting_acts: Callable[[], int] = lambda: 0
         self._heard_utc = ""
+        self._opened_s = time.monotonic()
         self._previews: dict[str, tuple[PreviewHeader, bytearray, int]] = {}
         self._listeners: set[Listener] = set()
         self._closing = asyncio.Event()
@@ -153,9 +154,13 @@ class Desk:
 
     def link(self) -> dict[str, Any]:
         """Whether the hub can be heard, and since when what is shown has been old."""
-        silent = self.heard_at_s is None or time.monotonic() - self.heard_at_s > LOST_AFTER_S
+        since_s = self._opened_s if self.heard_at_s is None and not self._heard_utc else self.heard_at_s
+        if since_s is None or time.monotonic() - since_s > LOST_AFTER_S:
+            hub = "lost"
+        else:
+            hub = "connected" if self._heard_utc else "expected"
         return {
-            "hub": "lost" if silent else "connected",
+            "hub": hub,
             "heard_at": self._heard_utc,
             "caught_up": self.caught_up,
             "acts_waiting": self.waiting_acts(),
@@ -194,8 +199,11 @@ class Desk:
         self._listeners.add(listener)
         try:
             yield b"retry: 1000\n\n"
-            patience = time.monotonic() + CATCH_UP_S
+            patience, next_beat = time.monotonic() + CATCH_UP_S, 0.0
             while not self.caught_up and time.monotonic() < patience and not self._closing.is_set():
+                if time.monotonic() >= next_beat:  # a page that hears nothing takes the console for dead
+                    next_beat = time.monotonic() + BEAT_EVERY_S
+                    yield self._beat(seconds_left())
                 await asyncio.sleep(0.05)  # a console that has just started would answer with less than it will know
             for chunk in self._beginning(user, after):
                 yield chunk
@@ -209,7 +217,7 @@ class Desk:
                     return
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + BEAT_EVERY_S
-                    yield _sse("beat", {"now": utc_text(utc_now()), "session_s": round(left), **self.link()})
+                    yield self._beat(left)
                 for chunk in self._changes(listener):
                     yield chunk
                 try:
@@ -221,6 +229,9 @@ class Desk:
             yield _sse("closing", {})
         finally:
             self._listeners.discard(listener)
+
+    def _beat(self, seconds_left: float) -> bytes:
+        return _sse("beat", {"now": utc_text(utc_now()), "session_s": round(seconds_left), **self.link()})
 
     def _beginning(self, user: User, after: str) -> list[bytes]:
         epoch, seq = parse_event_id(after)

@@ -8,7 +8,7 @@ import signal
 import socket
 import ssl
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 import uvicorn
@@ -58,10 +58,16 @@ def _check_tls(settings: ConsoleSettings) -> None:
         if stat.S_IMODE(mode) & 0o077:
             raise SecretError(f"{settings.tls_key} can be read by others.", f"Run: chmod 600 {settings.tls_key}")
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
+    except ssl.SSLError as error:
+        why = "the key is another one's" if error.reason == "KEY_VALUES_MISMATCH" else "one of them is not PEM"
         raise SecretError(
-            f"{settings.tls_cert} and {settings.tls_key} do not make a certificate: {error}.",
+            f"{settings.tls_cert} and {settings.tls_key} do not make a certificate: {why}.",
             "Give the chain and its key, both PEM.",
+        ) from None
+    except OSError as error:
+        path = settings.tls_key if not settings.tls_key.is_file() else settings.tls_cert
+        raise SecretError(
+            f"{path} cannot be read: {error.strerror}.", "Set console.tls_cert and console.tls_key to files there are."
         ) from None
 
 
@@ -115,8 +121,13 @@ async def _run(settings: ConsoleSettings, listening: socket.socket) -> None:
         await heart
 
 
-def serve(settings: ConsoleSettings) -> None:
+def serve(settings: ConsoleSettings, opened: Callable[[], None] = lambda: None) -> None:
     """Run a console until SIGTERM, SIGINT, or the supervisor wants it to stop.
+
+    Parameters
+    ----------
+    opened
+        Called once nothing stands in the way any more: certificate and address are good.
 
     Raises
     ------
@@ -130,5 +141,6 @@ def serve(settings: ConsoleSettings) -> None:
         die_with_parent()
     _check_tls(settings)
     listening = _listen(settings.listen)
+    opened()
     with listening:
         asyncio.run(_run(settings, listening))

@@ -188,6 +188,7 @@ def test_axe_finds_nothing_serious(open_page, street, theme):
 def test_from_arrival_to_a_recorded_decision_it_takes_two_keys_and_no_help(open_page, street):
     decide_everything(street)
     page = open_page("anna")
+    expect(page.locator("#watching")).to_have_text("Watching")
     expect(page.locator(".watching")).to_contain_text("If it is the same person press M, if not N")
     street.publish(2, quick=True)
     alert = street.publish(1, quick=True)  # the second comes while the first is looked at
@@ -340,7 +341,7 @@ def test_a_conflict_is_a_clear_sentence_on_the_page(open_page, street):
 
 
 def test_after_the_hub_was_killed_the_page_says_so_and_catches_up_without_loss_or_repetition(open_page, street):
-    page = open_page("anna", expected=["503"])
+    page, idle = open_page("anna", expected=["503"]), open_page("eve", viewport=PHONE)
     before = street.publish(quick=True)
     expect(card(page, before)).to_be_visible()
     look_at(page, before)
@@ -351,6 +352,7 @@ def test_after_the_hub_was_killed_the_page_says_so_and_catches_up_without_loss_o
         re.compile(r"hears nothing from the appliance. What you see is .* old"), timeout=9000
     )
     assert page.locator("#banner").get_attribute("data-level") == "bad"
+    expect(idle.locator("#watching")).to_have_text("Nothing is heard")
     page.keyboard.press("n")
     page.keyboard.press("1")
     expect(page.locator(".panel-unsent")).to_contain_text("not sent yet")

@@ -106,8 +106,20 @@ def test_a_certificate_of_another_key_is_refused(settings, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     _, key = certificate(other)
-    with pytest.raises(SecretError, match="do not make a certificate"):
+    with pytest.raises(SecretError, match="do not make a certificate: the key is another one's"):
         server.serve(replace(settings, tls_cert=cert, tls_key=key))
+
+
+def test_a_certificate_that_is_none_or_is_not_there_is_one_sentence(settings, tmp_path):
+    cert, key = certificate(tmp_path)
+    opened = []
+    key.write_text("rubbish")
+    with pytest.raises(SecretError, match="one of them is not PEM"):
+        server.serve(replace(settings, tls_cert=cert, tls_key=key), lambda: opened.append(1))
+    cert.unlink()
+    with pytest.raises(SecretError, match=r"console\.pem cannot be read: No such file or directory\."):
+        server.serve(replace(settings, tls_cert=cert, tls_key=key), lambda: opened.append(1))
+    assert opened == []
 
 
 def test_a_demo_token_is_not_in_the_settings_repr(settings):

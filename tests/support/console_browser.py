@@ -35,7 +35,7 @@ def snap(page, path: Path) -> None:
     if image.shape[1] > WIDEST_PX:
         wh = (WIDEST_PX, round(image.shape[0] * WIDEST_PX / image.shape[1]))
         image = cv2.resize(image, wh, interpolation=cv2.INTER_AREA)
-    for quality in (88, 82, 74, 64, 50):
+    for quality in (80, 72, 64, 50):
         content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
         if len(content) <= LARGEST_BYTES:
             break

@@ -95,6 +95,7 @@ def test_the_demo_opens_on_the_console_signed_in_and_runs_until_it_is_stopped(fo
             api.expect(picture).to_be_visible()
             first = picture.get_attribute("src")
             api.expect(picture).not_to_have_attribute("src", first)
+            snap(page, shots / "live-demo.jpg")
             browser.close()
         terminal.wait_for(r"people seen ([2-9]|\d\d)", 30)
         assert terminal.process.poll() is None

@@ -3,6 +3,7 @@
 import { $, say } from "./dom.js";
 import { age, clock, countdown } from "./words.js";
 
+const CONNECTING_MS = 3000;
 const CLOSING_MS = 15 * 60 * 1000;
 const SETTLED = new Set(["live", "ended", "stopped"]); // camera states with nothing to wait for
 
@@ -12,6 +13,7 @@ const old = (ms) => (ms < 1000 ? "less than a second old" : `${age(ms)} old`);
 export function problems(store) {
   const found = [];
   const { status, link } = store;
+  if (!store.connected && !store.everConnected && performance.now() < CONNECTING_MS) return found; // a page that is just opening
   if (!store.connected) {
     const heard = store.everConnected ? ` What you see is ${old(performance.now() - store.lastHeard)}.` : "";
     found.push({ level: "bad", text: `No connection to the console.${heard} Trying again by itself.` });
@@ -65,7 +67,8 @@ export class Banner {
       banner.dataset.level = this.store.status ? "good" : "wait";
       this.all = false;
       more.hidden = true;
-      say($("banner-text"), this.store.status ? "Everything works." : "Waiting for the appliance …");
+      const waiting = this.store.connected ? "Waiting for the appliance …" : "Connecting …";
+      say($("banner-text"), this.store.status ? "Everything works." : waiting);
     } else {
       banner.dataset.level = found[0].level;
       more.hidden = found.length < 2;

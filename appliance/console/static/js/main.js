@@ -75,13 +75,22 @@ function select(id, byHand = false) {
   alarm.tick();
 }
 
+/** The idle page claims nothing that it cannot know. */
+function watchingText() {
+  return store.connected && store.link?.hub === "connected" ? "Watching" : "Nothing is heard";
+}
+
+for (const name of ["link", "connected"]) {
+  store.addEventListener(name, () => { if ($("watching")) say($("watching"), watchingText()); });
+}
+
 function drawCentre() {
   const centre = $("centre");
   const kase = store.cases.get(selected);
   if (!kase) {
     const text = street ? "Alerts that are passed on to you open here." : "The next alert opens here by itself.";
     centre.replaceChildren(h("div", { class: "watching" },
-      h("div", { class: "watching-frame", "aria-hidden": "true" }), h("h2", {}, "Watching"), h("p", {}, text),
+      h("div", { class: "watching-frame", "aria-hidden": "true" }), h("h2", { id: "watching" }, watchingText()), h("p", {}, text),
       street ? null : h("p", { class: "watching-how" }, "You will see the camera's face beside the watchlist photo. If it is the same person press ",
         h("kbd", {}, "M"), ", if not ", h("kbd", {}, "N"), "; if you cannot tell, ", h("kbd", {}, "C"), ".")));
     return;

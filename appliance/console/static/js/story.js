@@ -1,7 +1,7 @@
 // One alert's whole story: the pictures, every decision in order, and its export as evidence.
 
 import { $, h, toast } from "./dom.js";
-import { facts, headline, pair, scene } from "./picture.js";
+import { facts, headline, pair, scene, tickAges } from "./picture.js";
 import { clock, dateAndClock, KINDS, VALUES } from "./words.js";
 
 export class Story {
@@ -68,6 +68,7 @@ export class Story {
             row("Recogniser", alert.models.embedder), row("Watchlist", alert.watchlist || "–"),
             row("Score, threshold", `${alert.score.toFixed(3)}, ${alert.threshold.toFixed(3)} (cosine, no probability)`)),
           h("p", { id: "export-hash", class: "hash", role: "status" }))));
+    tickAges(this.root, this.store);
   }
 
   async export(id) {
