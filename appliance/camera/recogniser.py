@@ -163,7 +163,7 @@ class Recogniser:
         return candidates
 
     def forget(self, tracks: Sequence[Track]) -> None:
-        """Drop the evidence of tracks that ended, and cool-downs that are over."""
+        """Drop the evidence of tracks that ended. Cool-downs stay: there is one an entry at most."""
         for track in tracks:
             self._evidence.pop(track.id, None)
 
