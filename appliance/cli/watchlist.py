@@ -240,7 +240,7 @@ def _show(result: BuildResult, pages: tuple[Path, ...], approvals: int | None) -
         f"{header.expires:%Y-%m-%d %H:%M} {header.expires.tzname()}, sha256 {result.digest[:12]}…"
     )
     if pages:
-        out.print(f"[dim]Quality report: {escape(str(pages[0]))} (shows faces; destroyed with the list)[/]")
+        out.print(f"[dim]Quality report: {escape(str(pages[0]))} (shows faces; look now, the start destroys it)[/]")
     if header.deployment:
         then = "lfr watchlist verify FILE" + ("" if approvals is None else " -c CONFIG")
         if approvals != 0:

@@ -21,6 +21,8 @@ from appliance.deployment.pages import render
 from appliance.deployment.state import Store, write_atomic
 from appliance.types import utc_now
 
+PAGE: Final = "quality report with photos"
+"""What is destroyed before the end already, when recognition starts."""
 FLASH: Final = (
     "A flash disk (SSD, memory card) may keep old copies of overwritten blocks that no program can reach: it spreads "
     "writing over spare blocks. That is why the sealing key was destroyed first. The watchlist was only ever on this "
@@ -133,7 +135,8 @@ def _acts(audit: Audit) -> _Acts:
     purged = 0
     for record in audit.records():
         if record.act in ("end.begin", "deployment.open"):
-            acts = _Acts([], [], [], 0)
+            begun = record.act == "end.begin"
+            acts = _Acts([wipe for wipe in acts.wipes if begun and wipe.details.get("what") == PAGE], [], [], 0)
             if record.act == "deployment.open":
                 purged = 0
         elif record.act == "wipe":

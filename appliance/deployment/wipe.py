@@ -181,6 +181,22 @@ def _finish(config: Config, store: Store, problems: list[str], now: datetime | N
     return Ended(state.deployment, ended_at, False, not problems, tuple(problems), notes)
 
 
+def destroy_page(config: Config, step: Step = lambda _: None) -> list[str]:
+    """Destroy the quality report beside the list: from the start of recognition on, faces lie on the disk only sealed.
+
+    Returns
+    -------
+    What is wrong where it could not be destroyed; the end tries again.
+    """
+    from appliance.watchlist.sealed import PAGE_SUFFIX
+
+    problems: list[str] = []
+    file = config.watchlist.file
+    shredder = Destroyer(Store(config.alerts.state_dir), step, problems)
+    shredder.destroy(certificate.PAGE, file.with_name(file.name + PAGE_SUFFIX))
+    return problems
+
+
 def _list_files(config: Config) -> list[Path]:
     from appliance.watchlist.sealed import companions
 

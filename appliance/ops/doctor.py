@@ -16,7 +16,7 @@ from appliance.types import utc_now, utc_text
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
 from appliance.vision.models import Manifest, load_manifest, read_ready
-from appliance.watchlist.sealed import open_sealed
+from appliance.watchlist.sealed import PAGE_SUFFIX, open_sealed
 
 LOOK_S = 2.5
 
@@ -150,6 +150,10 @@ class Doctor:
             if opened.expired_ids:
                 text = f"{len(opened.expired_ids)} entries are past their own expiry and are not looked for."
                 yield Finding("watchlist", "warn", text, "Build a new list without them.")
+            page = section.file.with_name(section.file.name + PAGE_SUFFIX)
+            if page.exists():
+                text = f"{page.name} shows faces in clear; it is destroyed when recognition starts: look before"
+                yield Finding("watchlist", "ok", text)
             if len(opened) == 0:
                 yield Finding("watchlist", "warn", "Nobody is on the watchlist.", "Build one with people in it.")
         finally:

@@ -112,6 +112,7 @@ class Duties:
             for name, rule in matching.categories.items()
             if rule.threshold is not None
         }
+        self._destroy_page()
         self.record(
             "threshold.set",
             threshold=threshold,
@@ -120,6 +121,10 @@ class Duties:
             reason=matching.threshold_reason,
             categories=rules,
         )
+
+    def _destroy_page(self) -> None:
+        for problem in wipe.destroy_page(self.config):
+            log.error("the quality report shows faces in clear and is still there", problem=problem)
 
     def _known_embedder(self) -> EmbedderEntry:
         if self._embedder is None:
@@ -183,6 +188,7 @@ class Duties:
         details |= {"expired": len(expired), "expired_ids": expired[:IDS_PER_LINE]}
         self._store.change(change, "watchlist.open", BY, details)
         if before is not None:
+            self._destroy_page()
             added, removed = sorted(facts.ids - before.ids), sorted(before.ids - facts.ids)
             same = {"digest": facts.digest, "sequence": facts.sequence, "replaces": before.digest}
             record_change(self._store.audit, BY, added, removed, same)

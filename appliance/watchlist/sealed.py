@@ -371,7 +371,9 @@ def open_sealed(
     return open_container(sealed, key_path, approvals=counted, now=now)
 
 
-COMPANION_SUFFIXES = (".report.html", ".report.json", ".cache", ".cache.key")
+PAGE_SUFFIX = ".report.html"
+"""The only companion that shows faces in clear."""
+COMPANION_SUFFIXES = (PAGE_SUFFIX, ".report.json", ".cache", ".cache.key")
 
 
 def companions(path: Path) -> list[Path]:

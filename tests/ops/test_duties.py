@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from appliance import config as configuration
-from appliance.deployment import authority
+from appliance.deployment import authority, certificate
 from appliance.deployment.audit import Audit
 from appliance.deployment.state import Store, Tally
 from appliance.errors import AuthorityError, ProviderError, WatchlistError
@@ -100,6 +100,23 @@ def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays
     assert not any(watch.poll() for _ in range(3))
     assert (watch.facts.digest, watch.accepted.read_bytes()) == (digest, accepted)
     assert [record.act for record in acts_of(duties)].count("watchlist.refused") == 2
+
+
+def test_the_page_with_faces_is_destroyed_when_recognition_starts_and_the_certificate_lists_it(duties, tmp_path):
+    page = duties.config.watchlist.file.with_name(duties.config.watchlist.file.name + ".report.html")
+    page.write_text("faces")
+    watch = ListWatch(duties.config.watchlist.file, tmp_path, duties)
+    watch.open()
+    assert page.exists(), "before the start somebody may still look at it"
+    duties.started()
+    assert not page.exists()
+    build(duties.config, ["N-2", "N-3"], sequence=6)
+    page.write_text("faces")
+    assert [watch.poll() for _ in range(2)] == [False, True]
+    assert not page.exists()
+    watch.forget()
+    duties.end("over")
+    assert str(page) in [item.path for item in certificate.load(duties.config).destroyed]
 
 
 def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(duties, tmp_path):

@@ -1,5 +1,6 @@
 """The README's walk-through, line by line: from keys to the certificate; and what is on the disk before and after."""
 
+import base64
 import json
 import os
 import re
@@ -129,15 +130,27 @@ def places(folder: Path) -> list[Path]:
 def test_the_whole_life_from_keys_to_certificate_as_the_readme_says(folder, shell):
     prepare(folder)
     secrets: dict[str, bytes] = {}
+    shown: list[str] = []  # the quality report's thumbnails
     for line in steps():
         if line.startswith("lfr alerts"):
             _until_both_were_found(shell, folder)
         if line.startswith("lfr end"):
             secrets = needles(folder)
+            secrets |= {
+                f"thumbnail {i} in base64": text[len(text) // 2 :][:64].encode() for i, text in enumerate(shown)
+            }
+            secrets |= {
+                f"thumbnail {i}": base64.b64decode(text[: len(text) // 4 * 4])[1000:1064]
+                for i, text in enumerate(shown)
+            }
             before = scan(places(folder), secrets)
             assert {finding.needle for finding in before.findings} == {"key"}
             assert {finding.path.name for finding in before.findings} == {"seal.key"}
         shell(line)
+        if line.startswith("lfr watchlist build"):
+            page = (folder / "list.lfrw.report.html").read_text()
+            shown = re.findall(r"base64,([A-Za-z0-9+/]{400,})", page)
+            assert len(shown) == 2
         if line.endswith("&"):
             _until_it_is_ready(folder)
 
