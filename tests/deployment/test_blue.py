@@ -80,7 +80,7 @@ def test_a_walk_is_recorded_and_judged_by_the_journal(opened, journal, now):
     [
         ("W-1", "north", 0, "not a blue-list entry"),
         ("BLUE-1", "west", 0, "no camera 'west'"),
-        ("BLUE-1", "north", 5, "in the future"),
+        ("BLUE-1", "north", 90, "in the future"),
         ("BLUE-1", "north", -100, "outside the deployment"),
     ],
 )
