@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -73,6 +74,15 @@ def _send(outbox: Outbox, count: int, pictures: list[bytes], pause_s: float, sta
         raise LfrError("The hub did not take every alert of the measurement.")
 
 
+def missing(chromium: str = CHROMIUM) -> LfrError | None:
+    """What has to be installed before anything can be measured, or None."""
+    if importlib.util.find_spec("playwright") is None:
+        return LfrError("playwright is missing.", "pip install playwright")
+    if not Path(chromium).exists():
+        return LfrError(f"{chromium} is missing.", "apt install chromium")
+    return None
+
+
 def measure(alerts: int = 200, many: int = 2000, chromium: str = CHROMIUM) -> dict[str, JsonValue]:
     """Measure and return the figures.
 
@@ -85,12 +95,10 @@ def measure(alerts: int = 200, many: int = 2000, chromium: str = CHROMIUM) -> di
     LfrError
         When Chromium or playwright is missing, or the console does not open.
     """
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise LfrError("playwright is missing.", "pip install playwright") from None
-    if not Path(chromium).exists():
-        raise LfrError(f"{chromium} is missing.", "apt install chromium")
+    if (lacks := missing(chromium)) is not None:
+        raise lacks
+    from playwright.sync_api import sync_playwright
+
     spawn = multiprocessing.get_context("spawn")
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lfr-", dir="/tmp")))

@@ -48,7 +48,7 @@ export class Live {
         h("div", { class: "tile-picture" }, image, stamp),
         h("footer", {}, people, alerts), detail);
       tile = { root, image, state, people, alerts, stamp, detail, asked: 0, busy: false };
-      image.addEventListener("load", () => { tile.busy = false; tile.root.dataset.picture = "true"; this.refresh(name); });
+      image.addEventListener("load", () => { tile.busy = false; tile.root.dataset.picture = "true"; this.stamp(name); this.refresh(name); });
       image.addEventListener("error", () => { tile.busy = false; });
       this.tiles.set(name, tile);
       this.grid.append(root);
@@ -79,8 +79,6 @@ export class Live {
     }
     for (const camera of cameras) {
       const tile = this.tile(camera.name);
-      const newest = this.newest.get(camera.name);
-      const old = newest ? this.store.ageOf(newest.at) : Infinity;
       const stale = camera.state === "live" && (!connected || (camera.last_frame_age_s ?? 0) * 1000 > STALE_MS);
       const level = !connected || stale ? "stale" : camera.state;
       tile.root.dataset.state = level;
@@ -93,10 +91,19 @@ export class Live {
       say(tile.people, `${camera.people_seen.toLocaleString("en-GB")} people seen`);
       say(tile.alerts, `${camera.alerts} alert${camera.alerts === 1 ? "" : "s"}`);
       say(tile.detail, camera.detail || (camera.state === "live" ? `${camera.fps.toFixed(0)} pictures a second since ${clock(camera.since)}` : ""));
-      if (!newest) say(tile.stamp, "No picture yet");
-      else say(tile.stamp, old < STALE_MS ? clock(newest.at) : `Picture is ${age(old)} old`);
-      tile.root.classList.toggle("old", old >= STALE_MS);
+      this.stamp(camera.name);
       this.refresh(camera.name);
     }
+  }
+
+  /** How old the picture is, also said the moment that the first one is there. */
+  stamp(name) {
+    const tile = this.tiles.get(name);
+    if (!tile) return; // the camera has left
+    const newest = this.newest.get(name);
+    const old = newest ? this.store.ageOf(newest.at) : Infinity;
+    if (!newest) say(tile.stamp, "No picture yet");
+    else say(tile.stamp, old < STALE_MS ? clock(newest.at) : `Picture is ${age(old)} old`);
+    tile.root.classList.toggle("old", old >= STALE_MS);
   }
 }
