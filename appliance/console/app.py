@@ -251,7 +251,8 @@ class ConsoleApp:
             except RequestRefused as error:
                 raise Refused(400, "bad_request", str(error)) from None
             except StreamError as error:
-                raise Refused(503, "unavailable", str(error)) from None
+                log.warning("the hub did not answer", path=request.url.path, error=str(error))
+                raise Refused(503, "unavailable", "The appliance does not answer just now.") from None
             except SecretError as error:
                 raise Refused(503, "users", str(error)) from None
             except TrailFull:

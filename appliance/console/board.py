@@ -152,6 +152,11 @@ class Board:
                     chosen.append(case.as_json())
         return chosen[::-1]
 
+    def beyond_snapshot(self, user: User) -> int:
+        """How many undecided ones a snapshot leaves to the history."""
+        undecided = sum(case.state() == "undecided" for case in self.newest_first(user))
+        return max(0, undecided - SNAPSHOT_UNDECIDED)
+
     def changed_after(self, seq: int, user: User) -> list[tuple[Case, bool]]:
         """Cases with an event after `seq`, in that order, and whether the user may see each."""
         changed = sorted((c for c in self._cases.values() if c.changed_seq > seq), key=lambda c: c.changed_seq)

@@ -173,6 +173,7 @@ class Desk:
             "seq": self.board.seq,
             "now": utc_text(utc_now()),
             "alerts": self.board.snapshot(user),
+            "older": self.board.beyond_snapshot(user),
             "status": self._status_for(user),
             "link": self.link(),
         }

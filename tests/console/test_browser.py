@@ -558,3 +558,22 @@ def test_twenty_alerts_in_a_minute_stay_legible(open_page, street, shots):
     assert page.evaluate("document.documentElement.dataset.theme") == "light"
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
+
+
+def test_with_two_thousand_alerts_in_the_journal_a_page_opens_decides_and_says_that_there_are_more(open_page, street):
+    for i in range(2000):
+        street.publish(quick=True)
+        if i % 50 == 49:
+            street.settled()
+    newest = street.publish(quick=True)
+    street.settled()
+    started = time.monotonic()
+    page = open_page("sam")
+    expect(opened_alert(page, newest)).to_be_visible()
+    assert time.monotonic() - started < 8
+    expect(page.locator("#count-open")).to_have_text("300+")
+    expect(page.locator("#queue-older")).to_be_visible()
+    page.keyboard.press("Shift+N")
+    expect(card(page, newest)).to_contain_text("No match")
+    page.goto(street.url + "/history")
+    expect(page.locator(".history-count")).to_have_text(re.compile(r"^2,\d\d\d alerts$"))

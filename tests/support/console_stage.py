@@ -142,6 +142,11 @@ def street_scene(face: np.ndarray | None, seed: int, wh: tuple[int, int] = SCENE
 
 
 @functools.cache
+def _quick_pictures() -> list[bytes]:
+    return [_jpg(np.zeros((90, 160, 3), np.uint8)), *(_jpg(face) for face in faces_of(1))]
+
+
+@functools.cache
 def _noise(wh: tuple[int, int]) -> np.ndarray:
     """A camera's noise: the same in each picture, because drawing it takes longer than all the rest."""
     return np.random.default_rng(7).normal(0, 5, (wh[1], wh[0], 3)).astype(np.float32)
@@ -300,11 +305,12 @@ class Stage:
         self.published += 1
         person = self.published if person is None else person
         entry, category, response, label, warnings = PEOPLE[person % len(PEOPLE)]
-        seen, listed = faces_of(person)
         if quick:
-            scene, box = np.zeros((90, 160, 3), np.uint8), [60, 20, 80, 45]
+            scene_wh, box, pictures = (160, 90), [60, 20, 80, 45], _quick_pictures()
         else:
+            seen, listed = faces_of(person)
             scene, box = street_scene(seen, person)
+            scene_wh, pictures = SCENE_WH, [_jpg(scene, 82), _jpg(seen), _jpg(listed)]
         moment = at or utc_now()
         rng = np.random.default_rng(person)
         alert = Alert(
@@ -320,12 +326,12 @@ class Stage:
             threshold=0.55,
             track=TrackRef(id=300 + person, first_seen=moment - timedelta(seconds=2), frames=9),
             face_xyxy=tuple(int(v) for v in box),
-            scene_wh=(scene.shape[1], scene.shape[0]),
+            scene_wh=scene_wh,
             watchlist="4be17cc09f21",
             models=ModelRefs(detector="centerface@09189deaaf86", embedder="mobilefacenet@87aacdfe5751"),
         ).model_copy(update=changes)
         with self._lock:
-            self._outbox.send_alert(alert, [_jpg(scene, 82), _jpg(seen), _jpg(listed)])
+            self._outbox.send_alert(alert, pictures)
         return alert
 
     def settled(self, timeout_s: float = 10) -> None:

@@ -68,9 +68,11 @@ export class Queue {
     for (const id of this.cards.keys()) if (!shown.has(id)) this.cards.delete(id);
     $("queue-open-empty").hidden = open.length > 0;
     const total = open.length + this.held.size;
-    say($("queue-open-count"), String(total));
+    const more = this.store.older ? "+" : "";
+    $("queue-older").hidden = !this.store.older;
+    say($("queue-open-count"), `${total}${more}`);
     say($("queue-done-count"), String(this.store.newestFirst().filter((kase) => !this.isOpen(kase)).length));
-    say($("count-open"), String(total));
+    say($("count-open"), `${total}${more}`);
     $("count-open").dataset.some = total > 0;
     const button = $("queue-new");
     button.disabled = this.held.size === 0;

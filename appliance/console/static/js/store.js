@@ -12,6 +12,7 @@ export class Store extends EventTarget {
     this.lastHeard = 0; // performance.now() of the last sign of life from the console
     this.offset = 0; // the console's clock minus this one, ms
     this.sessionLeft = Infinity;
+    this.older = false; // whether some that wait are too old to be here: history has them
     this.seenAt = new Map(); // alert id → performance.now() when this page first showed it
   }
 
@@ -28,6 +29,7 @@ export class Store extends EventTarget {
     const before = this.cases;
     this.cases = new Map();
     for (const kase of snapshot.alerts) this.cases.set(kase.alert.id, kase);
+    this.older = snapshot.older > 0;
     if (snapshot.status) this.status = snapshot.status;
     this.emit("replaced", { fresh: [...this.cases.keys()].filter((id) => !before.has(id)), first: before.size === 0 });
     this.emit("status");
@@ -46,6 +48,7 @@ export class Store extends EventTarget {
     if (this.cases.size <= 600) return;
     for (const [id, kase] of this.cases) {
       if (kase.state !== "undecided" || this.cases.size > 1000) {
+        if (kase.state === "undecided") this.older = true;
         this.cases.delete(id);
         this.seenAt.delete(id);
         this.emit("gone", { id });
