@@ -271,7 +271,9 @@ class Supervisor:
         except LfrError as error:
             self._halt(str(error), "end")
             return
-        log.info("recognition starts", cameras=len(it.views), ends=utc_text(it.window.ends))
+        entries = len(self._list.facts) if self._list.facts is not None else 0
+        say = log.info if entries else log.warning
+        say("recognition starts", cameras=len(it.views), entries=entries, ends=utc_text(it.window.ends))
         for worker in it.cameras:
             worker.begin()
 
