@@ -241,6 +241,15 @@ class Audit:
             raise AuditError(f"An act of {len(line)} bytes is longer than a line of the audit record may be.")
         # A torn fragment is closed with a line feed, never cut off: the repair act that follows names its hash.
         data = (b"\n" if tail.torn and not tail.torn[-1].endswith(b"\n") else b"") + line
+        if tail.n == 0 and not self.head_path.exists():
+            # There from before the first act and through a power cut: a missing one always means that it was removed.
+            self._write_head(0, GENESIS)
+            for path in (self.head_path, self.head_path.parent):
+                handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
         written = 0
         while written < len(data):
             written += os.write(descriptor, data[written:])

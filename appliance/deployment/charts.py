@@ -94,7 +94,8 @@ def day(
         parts.append(_rect(x + 0.5, down(count), across(moment + step) - x - 1, plot_h + top - down(count), _PEOPLE))
     for slot, count in alerts.items():
         x = (across(datetime.fromisoformat(slot)) + across(datetime.fromisoformat(slot) + step)) / 2
-        parts.append(f'<circle cx="{x:.1f}" cy="27" r="{7 if count > 1 else 5}" fill="{_ALERT}"/>')
+        radius = 5 if count <= 1 else 7 if count < 100 else 4 + 3 * len(str(count))
+        parts.append(f'<circle cx="{x:.1f}" cy="27" r="{radius}" fill="{_ALERT}"/>')
         if count > 1:
             parts.append(
                 f'<text x="{x:.1f}" y="30.5" text-anchor="middle" style="fill:#fff;font-size:10px">{count}</text>'
@@ -106,7 +107,7 @@ def day(
     while mark <= last:
         parts += [
             _line(across(mark), top + plot_h, across(mark), top + plot_h + 4, "#8a94a0"),
-            _text(across(mark), top + plot_h + 17, f"{mark:%H:%M}", "middle"),
+            _text(across(mark), top + plot_h + 17, f"{mark:%H:%M}", "middle" if across(mark) < _WIDTH - 20 else "end"),
         ]
         mark += every
     parts += [

@@ -164,6 +164,11 @@ def _sentences(src: _Sources) -> list[str]:
     told += [
         f"At {at:%H:%M} UTC the false-alert rate was above its limit with 95 % confidence." for at, _ in found.breaches
     ]
+    if found.refused_lists:
+        told.append(
+            f"A new watchlist was refused {times(len(found.refused_lists))}, not being as signed, approved or newest; "
+            "the one in use stayed."
+        )
     if src.state is not None and src.state.revocation is not None:
         told.append(f"The authority was withdrawn at {src.state.revocation.at:%H:%M} UTC.")
     if found.repaired:
@@ -215,7 +220,8 @@ def _full(src: _Sources) -> Full:
             + ("" if outage.until else ", still out")
             + (f" ({outage.detail})" if outage.detail else "")
             for outage in src.incidents.outages
-        ],
+        ]
+        + [f"{day_and_time(at)}: a watchlist was refused: {why}" for at, why in src.incidents.refused_lists],
         restarts=src.incidents.restarts,
         acts=[_row(one) for one in src.records if one.act.startswith(("deployment.", "threshold.", "guard.", "end"))],
         audit_ok=verified.ok,

@@ -260,3 +260,24 @@ def test_the_record_is_readable_by_its_owner_only(record):
     for path in (record.path, record.head_path):
         assert path.stat().st_mode & 0o077 == 0
     assert all(json.loads(line)["by"] == "PC Lee" for line in record.path.read_text().splitlines())
+
+
+def test_a_loss_of_power_in_the_very_first_act_is_no_tampering(tmp_path, monkeypatch):
+    audit = Audit(tmp_path)
+    real = Audit._write_head
+
+    def cut(self, n, digest):
+        if n:
+            raise OSError("no power")
+        real(self, n, digest)
+
+    monkeypatch.setattr(Audit, "_write_head", cut)
+    with pytest.raises((OSError, AuditError)):
+        audit.append(Act(act="deployment.open", by="appliance"))
+    monkeypatch.undo()
+    Audit(tmp_path).append(Act(act="deployment.start", by="appliance"))
+    found = Audit(tmp_path).verify()
+    assert found.ok, found.problems
+    assert found.count == 2
+    audit.head_path.unlink()
+    assert not Audit(tmp_path).verify().ok

@@ -34,6 +34,7 @@ def lived(on_disk, journal, now):
         ("camera.down", -30, {"camera": "south-7", "detail": "no picture for 5 s"}),
         ("camera.up", -18, {"camera": "south-7"}),
         ("process.restarted", -5, {"worker": "camera/north"}),
+        ("watchlist.refused", -4, {"reason": "/lists/croydon.lfrw was altered after it was sealed."}),
     ):
         store.audit.append(Act(act=act, by="appliance", at=now + timedelta(minutes=minutes), details=details))
     for minutes in (-20, -40):
@@ -58,6 +59,8 @@ def test_the_figures_are_what_people_decided(lived):
     assert (rows["court_warrant"].on_list, rows["court_warrant"].alerts) == (50, 0)
     assert (made.blue_list.cases, made.blue_list.of) == (1, 2)
     assert [outage.minutes for outage in made.outages] == [12.0]
+    assert any("A new watchlist was refused once" in text for text in made.incidents)
+    assert any("was altered after it was sealed" in text for text in report.build(lived).outages)
 
 
 def test_the_page_to_publish_names_no_camera_person_alert_or_officer(lived, tmp_path):
