@@ -292,7 +292,7 @@ def test_a_real_camera_with_a_password_opens_with_the_file_of_credentials(tmp_pa
 
 
 LEAK = """
-import sys, time
+import os, sys, time
 from appliance.camera.live import Timing
 from appliance.camera.source import open_source
 from appliance.config import Camera
@@ -303,6 +303,8 @@ time.sleep(3)
 for camera, source in zip(cameras, sources):
     print(repr(camera), source.state, source.detail, vars(source._reader), source)
     source.close()
+sys.stdout.flush()
+os._exit(0)  # a decoder thread that is still connecting would abort the interpreter on its way out
 """
 
 
