@@ -121,6 +121,8 @@ def evaluate_street(
 
 
 def _choose(faces: Path, count: int, seed: int) -> list[str]:
+    if not faces.is_dir():
+        raise LfrError(f"{faces} is not a folder.", "Name one with one folder of photos a person.")
     known = portraits.list_people(faces)
     if count > len(known):
         raise LfrError(f"{faces} holds {len(known)} people; {count} are wanted.", "Ask for fewer.")
