@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -152,6 +153,35 @@ class Armoury:
         return Armed(watchlist, open_index(watchlist))
 
 
+class Pace:
+    """How many frames a second are looked at, and a word of warning when they are too few to follow people."""
+
+    _WINDOW_S = 10.0
+    _LEAST = 3.0
+
+    def __init__(self) -> None:
+        self._looked_s: deque[float] = deque(maxlen=1000)
+
+    def looked(self, now_s: float) -> None:
+        """A frame is looked at now."""
+        self._looked_s.append(now_s)
+
+    def trouble(self, given_a_second: float) -> str:
+        """A plain sentence when the machine is too slow for what the camera gives; else empty."""
+        while self._looked_s and self._looked_s[-1] - self._looked_s[0] > self._WINDOW_S:
+            self._looked_s.popleft()
+        lasted_s = self._looked_s[-1] - self._looked_s[0] if self._looked_s else 0.0
+        if lasted_s < self._WINDOW_S / 2:
+            return ""
+        rate = (len(self._looked_s) - 1) / lasted_s
+        if rate >= self._LEAST or given_a_second < 2 * rate:
+            return ""
+        return (
+            f"only {rate:.1f} of {given_a_second:.0f} frames a second are looked at; people may be missed or counted "
+            "twice. The machine is too slow for its cameras."
+        )
+
+
 class CameraProcess:
     """The loop that joins source, pipeline, outbox and heartbeat."""
 
@@ -191,6 +221,7 @@ class CameraProcess:
         )
         self._outbox = Outbox(f"ipc://{settings.runtime}/hub", self._name)
         self._next_preview_s = 0.0
+        self._pace = Pace()
         self._dropped: dict[str, int] = {}
 
     def run(self) -> None:
@@ -228,6 +259,7 @@ class CameraProcess:
             return source.finite and source.state in ("ended", "failed")
         if frame.media_s is None:
             self._observe("capture", time.monotonic() - frame.captured_monotonic_s)
+        self._pace.looked(time.monotonic())
         try:
             for finding in self._pipeline.process(frame, self._armoury.armed):
                 self._send(finding)
@@ -278,7 +310,8 @@ class CameraProcess:
         self._reporter.beat(
             state,
             now=now,
-            detail=self._outbox.trouble or source.detail or self._armoury.problem,
+            detail=source.detail,
+            trouble=self._outbox.trouble or self._armoury.problem or self._pace.trouble(source.fps),
             last_frame_age_s=source.last_frame_age_s,
             fps=source.fps,
             provider=self._provider,

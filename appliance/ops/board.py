@@ -142,6 +142,8 @@ def camera_degradations(views: list[CameraView], gpu: bool) -> Iterator[Degradat
             yield Degradation(code="camera", text=text.replace("..", "."), severity=severity)
         if beat is None or not view.worker.alive:
             continue
+        if beat.trouble:
+            yield Degradation(code="camera", text=f"Camera {view.name}: {beat.trouble}")
         if gpu and beat.provider.lower().startswith("cpu"):
             text = f"Camera {view.name} runs on the CPU although this machine has an NVIDIA GPU."
             yield Degradation(code="provider", text=text)

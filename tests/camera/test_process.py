@@ -9,7 +9,7 @@ from painted_faces import ENTRIES, Painted, Street, watchlist
 
 from appliance.alerts.alert import new_id
 from appliance.camera import process as module
-from appliance.camera.process import Armoury, CameraProcess, CameraSettings
+from appliance.camera.process import Armoury, CameraProcess, CameraSettings, Pace
 from appliance.config import Camera, Matching, Models, Redaction, WatchlistFile
 from appliance.errors import WatchlistError
 from appliance.telemetry import Meter, Wanted
@@ -215,3 +215,26 @@ def test_every_frame_is_overwritten_whoever_was_in_it_and_the_dwell_is_measured(
     assert reporter.states[-1] == "ended"
     assert not lists.opened[0].entries, "the list is overwritten when the camera ends"
     assert outbox.previews
+
+
+class TestPace:
+    def test_few_frames_of_many_are_said(self):
+        pace = Pace()
+        for i in range(20):
+            pace.looked(i / 2)
+        assert "only 2.0 of 25 frames a second" in pace.trouble(25.0)
+
+    def test_a_slow_source_or_a_fast_machine_is_no_trouble(self):
+        slow, fast = Pace(), Pace()
+        for i in range(200):
+            slow.looked(i / 2)
+            fast.looked(i / 12)
+        assert slow.trouble(2.0) == ""
+        assert fast.trouble(25.0) == ""
+
+    def test_the_first_seconds_are_not_judged(self):
+        pace = Pace()
+        assert pace.trouble(25.0) == ""
+        pace.looked(0.0)
+        pace.looked(2.0)
+        assert pace.trouble(25.0) == ""

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import os
+import time
 from pathlib import Path
 
 import cv2
@@ -153,8 +154,9 @@ def test_a_street_that_cannot_be_says_why(options, said):
 
 def test_a_street_in_real_time_takes_as_long_as_it_says():
     source = "street:?size=320x180&fps=10&people=1&seconds=3"
+    began_s = time.monotonic()
     stamps = [frame.captured_monotonic_s for frame in frames(source, "realtime")]
-    assert 2.5 < stamps[-1] - stamps[0] < 3.2
+    assert stamps[-1] - began_s > 2.7
     assert list_passes(source) == []
 
 
