@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUNTIME ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 STAMP := $(VENV)/.setup-$(RUNTIME)
 DEMO_FLAGS ?=
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench clean check-machine
