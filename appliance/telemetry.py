@@ -148,9 +148,7 @@ class Beat(BaseModel):
     watchlist_entries: int = 0
     index_recall: float | None = None
     index_kind: str = ""
-    trouble: str = Field(
-        "", description="what is wrong although it is live, a plain sentence; shown as degraded"
-    )
+    trouble: str = Field("", description="what is wrong although it is live, a plain sentence; shown as degraded")
     pending: int = Field(0, description="alerts that the hub has not yet acknowledged")
     samples: list[Sample] = Field(default_factory=list)
 
