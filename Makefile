@@ -20,7 +20,7 @@ setup: $(STAMP) ## virtual environment, dependencies and models; does nothing th
 demo: setup ## the main job on an embedded default
 	$(BIN)/lfr demo $(DEMO_FLAGS)
 
-test: setup ## all tests, in under 5 minutes on two cores
+test: setup ## all tests, on two workers: about 5 minutes on two cores
 	$(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff and mypy --strict
