@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from appliance.camera.location import Address, Options
-from appliance.camera.rtsp import check_reachable
+from appliance.camera.rtsp import check_reachable, explain_failure
 from appliance.errors import SourceError, SourceUnusable
 from appliance.types import Image
 
@@ -113,7 +113,9 @@ class StreamReader(_CaptureReader):
         )
         if not capture.isOpened():
             capture.release()
-            if time.monotonic() - started >= 0.9 * self._open_timeout_s:
+            late = time.monotonic() - started >= 0.9 * self._open_timeout_s
+            explain_failure(self._address, self._open_timeout_s)
+            if late:
                 raise SourceError(f"{self._address} sends no picture within {self._open_timeout_s:g} s.")
             raise SourceError(f"{self._address} sends nothing that can be decoded.", "Set the camera to H.264.")
         self._use(capture)

@@ -31,8 +31,8 @@ class Timing:
     """Wait after the first failure; doubles with each further one, less up to half of it by chance."""
     backoff_cap_s: float = 30.0
     """The longest wait."""
-    refused_s: float = 30.0
-    """Wait after user and password were refused, so that the camera does not lock us out."""
+    refused_s: float = 60.0
+    """Wait after user and password were refused (twice an attempt), so that the camera does not lock us out."""
     hang_s: float = 30.0
     """A call into the decoder that takes so long beyond its time-outs is taken for hung."""
 

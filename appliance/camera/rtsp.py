@@ -1,19 +1,22 @@
 """Ask a camera on the network what is wrong, in words: OpenCV only ever says that it could not open it.
 
-Runs before each attempt to open, so that an absent, silent or foreign machine is found with time-outs of our own and
-without OpenCV's process-wide lock. Formulas of the answer to a challenge: RFC 2617, sections 2 and 3 (RTSP: RFC 2326,
-section 14).
+Before each attempt to open, with time-outs of our own and without OpenCV's process-wide lock: is there a camera? After
+an attempt that failed: what does it say of this stream? The second question is not asked first, because a camera may
+prepare the stream to answer it, take it down as we leave, and then refuse the attempt that follows (GStreamer's server
+does, with status 503). Formulas of the answer to a challenge: RFC 2617, sections 2 and 3 (RTSP: RFC 2326, section 14).
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
 import secrets
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 
 from appliance.camera.location import Address
 from appliance.errors import SourceError, SourceRefused
@@ -22,16 +25,39 @@ MAX_ANSWER_BYTES = 65_536
 
 
 def check_reachable(address: Address, timeout_s: float) -> None:
-    """Connect, and for RTSP ask for a description of the stream with our credentials.
+    """Connect, and for RTSP see that the other side speaks it (`OPTIONS`).
 
     Raises
     ------
     SourceError
-        With what is wrong: name unknown, connection refused, no route, silent, not RTSP, no such stream, no video.
+        With what is wrong: name unknown, connection refused, no route, silent, not RTSP.
+    """
+    deadline = time.monotonic() + timeout_s
+    with _connection(address, timeout_s) as connection:
+        if address.scheme in {"rtsp", "rtsps"}:
+            _ask(connection, address, "OPTIONS", 1, "", deadline)
+
+
+def explain_failure(address: Address, timeout_s: float) -> None:
+    """Ask for a description of an RTSP stream that could not be opened; returns when it offers video.
+
+    Raises
+    ------
+    SourceError
+        With what is wrong: as `check_reachable`, or no such stream, another status, no video.
     SourceRefused
         User and password are missing or not accepted.
     """
+    if address.scheme not in {"rtsp", "rtsps"}:
+        return
     deadline = time.monotonic() + timeout_s
+    with _connection(address, timeout_s) as connection:
+        _describe(connection, address, deadline)
+
+
+@contextlib.contextmanager
+def _connection(address: Address, timeout_s: float) -> Iterator[socket.socket]:
+    """Connected to the camera; what goes wrong with the network, then or within, is a `SourceError`."""
     where = f"{address.host}:{address.port}"
     try:
         connection: socket.socket = socket.create_connection((address.host, address.port), timeout=timeout_s)
@@ -48,16 +74,16 @@ def check_reachable(address: Address, timeout_s: float) -> None:
     except OSError as error:
         raise SourceError(f"{where} cannot be reached ({error.strerror or 'network error'}).") from None
     with connection:
-        if address.scheme not in {"rtsp", "rtsps"}:
-            return
         try:
             if address.scheme == "rtsps":
                 # Cameras have self-signed certificates; FFmpeg, which opens the stream, does not check them either.
                 context = ssl.create_default_context()
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
-                connection = context.wrap_socket(connection, server_hostname=address.host)
-            _describe(connection, address, deadline)
+                with context.wrap_socket(connection, server_hostname=address.host) as encrypted:
+                    yield encrypted
+            else:
+                yield connection
         except TimeoutError:
             raise SourceError(
                 f"{where} accepts the connection and then says nothing.", "Restart the camera; it may hang."
@@ -67,20 +93,10 @@ def check_reachable(address: Address, timeout_s: float) -> None:
 
 
 def _describe(connection: socket.socket, address: Address, deadline: float) -> None:
-    authorisation = ""
-    for attempt in (1, 2):
-        request = (
-            f"DESCRIBE {address.bare_url} RTSP/1.0\r\nCSeq: {attempt}\r\nUser-Agent: lfr\r\n"
-            f"Accept: application/sdp\r\n{authorisation}\r\n"
-        )
-        connection.settimeout(max(0.05, deadline - time.monotonic()))
-        connection.sendall(request.encode("utf-8"))
-        status, headers, body = _answer(connection, address, deadline)
-        if status == 401 and attempt == 1 and address.user:
-            authorisation = _authorisation(headers, address)
-            if authorisation:
-                continue
-        break
+    extra = "Accept: application/sdp\r\n"
+    status, headers, body = _ask(connection, address, "DESCRIBE", 1, extra, deadline)
+    if status == 401 and address.user and (authorisation := _authorisation(headers, address)):
+        status, _, body = _ask(connection, address, "DESCRIBE", 2, extra + authorisation, deadline)
     if status in {401, 403}:
         given = "refuses this user and password" if address.user else "wants a user and a password"
         raise SourceRefused(
@@ -93,6 +109,16 @@ def _describe(connection: socket.socket, address: Address, deadline: float) -> N
         raise SourceError(f"{address.host}:{address.port} answers with RTSP status {status}.")
     if b"m=video" not in body:
         raise SourceError(f"{address} offers no video.", "Check the path of the stream.")
+
+
+def _ask(
+    connection: socket.socket, address: Address, method: str, number: int, extra: str, deadline: float
+) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Send one request; status, headers and body of its answer."""
+    connection.settimeout(max(0.05, deadline - time.monotonic()))
+    request = f"{method} {address.bare_url} RTSP/1.0\r\nCSeq: {number}\r\nUser-Agent: lfr\r\n{extra}\r\n"
+    connection.sendall(request.encode("utf-8"))
+    return _answer(connection, address, deadline)
 
 
 def _answer(connection: socket.socket, address: Address, deadline: float) -> tuple[int, list[tuple[str, str]], bytes]:

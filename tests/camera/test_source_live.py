@@ -199,11 +199,12 @@ def test_an_absent_camera_is_tried_again_for_ever_without_blocking():
         (b"HTTP/1.1 200 OK\r\n\r\nhello", "does not speak RTSP"),
         (b"\x00\xff" * 200, "does not speak RTSP"),
         (b"RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n", "does not exist on that camera"),
+        (b"RTSP/1.0 503 Service Unavailable\r\nCSeq: 1\r\n\r\n", "answers with RTSP status 503"),
         (b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 12\r\n\r\nm=audio 0 x\n", "offers no video"),
         (b"RTSP/1.0 200 OK\r\nContent-Length: 999999\r\n\r\n" + b"x" * 90_000, "does not speak RTSP"),
         (b'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="a", nonce="b"\r\n\r\n', "wants a user"),
     ],
-    ids=["silent", "web page", "garbage", "no such path", "no video", "endless", "no credentials"],
+    ids=["silent", "web page", "garbage", "no such path", "unavailable", "no video", "endless", "no credentials"],
 )
 def test_a_server_that_misbehaves_is_described_in_words(answer, said):
     timing = Timing(open_timeout_s=0.6, read_timeout_s=0.5, backoff_first_s=0.05, backoff_cap_s=0.1, refused_s=0.1)
@@ -214,6 +215,17 @@ def test_a_server_that_misbehaves_is_described_in_words(answer, said):
             assert source.state == "reconnecting"
 
 
+def test_a_stream_is_opened_before_anything_is_asked_about_it():
+    """A description asked for first would have the camera prepare the stream twice, and refuse the second time."""
+    with OddServer(*[b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE\r\n\r\n"] * 2) as server:
+        with live(f"rtsp://127.0.0.1:{server.port}/s") as source:
+            wait_for(lambda: "offers no video" in source.detail)
+        asked = [text.decode() for text in server.asked]
+    described = [i for i, text in enumerate(asked) if text.startswith("DESCRIBE")]
+    assert "User-Agent: Lavf" in asked[described[0]]
+    assert asked[0].startswith("OPTIONS")
+
+
 def test_a_digest_challenge_is_answered_without_the_password():
     challenge = b'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="cam", nonce="n1", qop="auth"\r\n\r\n'
     with (
@@ -221,7 +233,8 @@ def test_a_digest_challenge_is_answered_without_the_password():
         live(f"rtsp://van:s3cret@127.0.0.1:{server.port}/s") as source,
     ):
         wait_for(lambda: "does not exist on that camera" in source.detail)
-        plain, signed = server.asked[0].decode(), server.asked[1].decode()
+        ours = [text for text in map(bytes.decode, server.asked) if "User-Agent: lfr" in text]
+        plain, signed = [text for text in ours if text.startswith("DESCRIBE")][:2]
         url = f"rtsp://127.0.0.1:{server.port}/s"
     assert "Authorization" not in plain
     given = dict(re.findall(r'(\w+)="?([^",\s]+)', signed.partition("Digest ")[2]))
