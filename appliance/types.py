@@ -147,25 +147,3 @@ class FaceEmbedder(Protocol):
     def embed(self, crops_bgr: Image) -> Float32:
         """Crops of shape `(n, crop_px, crop_px, 3)` to unit vectors of shape `(n, dimension)`; n may be 0."""
         ...
-
-
-class FrameSource(Protocol):
-    """Gives frames, one at a time, newest first for live sources."""
-
-    finite: bool
-
-    def read(self, timeout_s: float) -> Frame | None:
-        """The next frame; None when there was none within `timeout_s`, or when a finite source is at its end."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the device, file or connection."""
-        ...
-
-
-class WatchlistIndex(Protocol):
-    """Compares probes with every template of a watchlist."""
-
-    def search(self, embeddings: Float32, k: int) -> Matches:
-        """Probes of shape `(n, d)` to their best k entries; k is clamped to the number of entries."""
-        ...

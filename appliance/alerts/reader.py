@@ -103,6 +103,10 @@ class JournalReader:
             limit -= len(batch)
             from_seq = batch[-1].seq + 1
 
+    def alerts(self) -> Iterator[Alert]:
+        """The alerts in order, without pictures."""
+        return (event.header for event in self.events() if isinstance(event.header, Alert))
+
     def find(self, alert_id: str, *, pictures: bool = True) -> StoredEvent | None:
         """The alert of that id; None when there is none."""
         with self._explained():

@@ -176,7 +176,7 @@ def _value(config: Config, name: str) -> float:
 def _alerts(config: Config) -> list[Alert]:
     try:
         with Journal.open_reader(config.alerts.state_dir) as journal:
-            return [event.header for event in journal.events() if isinstance(event.header, Alert)]
+            return list(journal.alerts())
     except JournalError:
         return []
 

@@ -38,6 +38,8 @@ from appliance.evaluation.portraits import HEAD_PX_PER_M, HEAD_WH, Head, choose_
 from appliance.evaluation.scenery import View, draw_street
 from appliance.evaluation.timetable import Pass, Walk, extra_walks, passing_walks
 from appliance.types import Image
+from appliance.vision.boxes import intersection_over_union
+from appliance.vision.redactor import SAME_FACE_IOU
 
 ALLOWED = {
     "faces": "folder with one folder of photos a person; default: two public-domain portraits",
@@ -158,12 +160,12 @@ class Truth:
             pass
         shape = self._reader.shape
         scale = 1.0 if shape is None or not scene_wh[0] else shape[1] / scene_wh[0]
-        best, person = 0.2, ""
-        for seen in self._reader.seen():
-            overlap = _iou(seen.box_xyxy, [value * scale for value in box_xyxy])
-            if overlap > best:
-                best, person = overlap, seen.person
-        return person
+        there = self._reader.seen()
+        if not there:
+            return ""
+        overlaps = intersection_over_union(np.asarray(box_xyxy) * scale, np.array([seen.box_xyxy for seen in there]))
+        best = int(overlaps.argmax())
+        return there[best].person if overlaps[best] > SAME_FACE_IOU else ""
 
 
 class StreetReader:
@@ -443,12 +445,3 @@ def _people(options: Options, seed: int) -> tuple[tuple[str, Path], ...]:
             f"street: nobody is called {', '.join(unknown[:5]) or 'that'} here.", f"order= names people of {folder}."
         )
     return tuple((name, choose_photo(known[name], which, rng)) for name in names)
-
-
-def _iou(box_xyxy: Sequence[float], other_xyxy: Sequence[float]) -> float:
-    """Intersection over union."""
-    width = min(box_xyxy[2], other_xyxy[2]) - max(box_xyxy[0], other_xyxy[0])
-    height = min(box_xyxy[3], other_xyxy[3]) - max(box_xyxy[1], other_xyxy[1])
-    shared = max(0.0, width) * max(0.0, height)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (box_xyxy, other_xyxy))
-    return shared / max(areas - shared, 1e-6)

@@ -114,7 +114,8 @@ def evaluate_street(
         )
         said(f"{people} people pass")
         _run(config, folder)
-        alerts = _alerts(config)
+        with Journal.open_reader(load(config).alerts.state_dir) as journal:
+            alerts = list(journal.alerts())
         return _count(source, people, entries, set(passing), alerts)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -147,11 +148,6 @@ def _run(config: Path, folder: Path) -> None:
             log.seek(0)
             last = (log.read().strip().splitlines() or ["it said nothing"])[-1]
             raise LfrError(f"The appliance ended with code {done.returncode}: {last}")
-
-
-def _alerts(config: Path) -> list[Alert]:
-    with Journal.open_reader(load(config).alerts.state_dir) as journal:
-        return [event.header for event in journal.events() if isinstance(event.header, Alert)]
 
 
 def _count(source: str, people: int, entries: dict[str, str], passing: set[str], alerts: list[Alert]) -> StreetFigures:

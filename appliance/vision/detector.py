@@ -19,6 +19,7 @@ from appliance.errors import ModelError
 from appliance.types import Faces, Float32, Image
 from appliance.vision import models
 from appliance.vision.adapters import ADAPTERS, Candidates
+from appliance.vision.boxes import intersection_over_union
 from appliance.vision.engine import Session
 from appliance.vision.models import DetectorEntry, Manifest
 
@@ -42,17 +43,13 @@ def nms(boxes_xyxy: Float32, scores: Float32, iou: float) -> npt.NDArray[np.intp
         Indices of the boxes that stay, best score first: of two that overlap by more than `iou`, the better one.
     """
     order = np.argsort(-scores, kind="stable")
-    boxes = boxes_xyxy[order].astype(np.float64)
-    areas = np.maximum(boxes[:, 2] - boxes[:, 0], 0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0)
+    boxes = boxes_xyxy[order]
     alive = np.ones(len(order), bool)
     for i in range(len(order)):
         if not alive[i]:
             continue
         rest = np.flatnonzero(alive[i + 1 :]) + i + 1
-        top_left = np.maximum(boxes[i, :2], boxes[rest, :2])
-        bottom_right = np.minimum(boxes[i, 2:], boxes[rest, 2:])
-        shared = np.prod(np.maximum(bottom_right - top_left, 0), axis=1)
-        alive[rest[shared > iou * (areas[i] + areas[rest] - shared)]] = False
+        alive[rest[intersection_over_union(boxes[i], boxes[rest]) > iou]] = False
     return order[alive]
 
 

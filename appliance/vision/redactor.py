@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from appliance.types import Float32, Image
+from appliance.vision.boxes import intersection_over_union
 
 Style = Literal["pixelate", "solid"]
 
@@ -115,9 +116,7 @@ def _kept(
         raise ValueError(f"keep is an index or a box of four finite numbers, not {keep!r}")
     if not len(boxes):
         return None, box
-    shared = np.prod(np.maximum(np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2]), 0), axis=1)
-    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
-    iou = shared / np.maximum(areas + np.prod(np.maximum(box[2:] - box[:2], 0)) - shared, 1e-6)
+    iou = intersection_over_union(box, boxes)
     best = int(iou.argmax())
     return (best if iou[best] >= SAME_FACE_IOU else None), box
 

@@ -112,7 +112,7 @@ def alerts_of(config: Config) -> list[Alert]:
     """The alerts in the journal, in order; none while there is no journal."""
     try:
         with Journal.open_reader(config.alerts.state_dir) as journal:
-            return [event.header for event in journal.events() if isinstance(event.header, Alert)]
+            return list(journal.alerts())
     except JournalError as error:
         if "no journal" not in str(error):
             raise
