@@ -325,15 +325,19 @@ def test_a_conflict_is_a_clear_sentence_on_the_page(open_page, street):
     alert = street.publish()
     expect(opened_alert(page, alert)).to_be_visible()
 
+    answers = []
+
     def late(route):  # hold ben's decision back until sam's stands
         with street.client("sam") as sam:
             body = {"id": f"sam-{alert.id}", "kind": "operator", "value": "match"}
-            sam.post(f"/api/alerts/{alert.id}/decisions", json=body)
+            answers.append(sam.post(f"/api/alerts/{alert.id}/decisions", json=body))
         route.continue_()
 
     page.route("**/decisions", late)
     page.keyboard.press("n")
-    page.keyboard.press("1")
+    with page.expect_response("**/decisions"):
+        page.keyboard.press("1")
+    assert [answer.status_code for answer in answers] == [200], [answer.text for answer in answers]
     message = page.locator(".panel-message")
     expect(message).to_contain_text(re.compile(r"sam decided first: “Match” at \d\d:\d\d:\d\d"))
     expect(message).to_contain_text("Your “No match” was not recorded")
