@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -115,6 +115,18 @@ def _pass(part: tuple[int, int, int, int], scale: float, entry: DetectorEntry, l
     return Pass(part, resized, input_wh, largest_px)
 
 
+class _Buffer(NamedTuple):
+    """What a picture passes through on its way into the network: new memory for each would cost more than the work."""
+
+    pixels: Image
+    planes: list[npt.NDArray[np.uint8]]
+    blob: Float32
+
+
+def _planes(height: int, width: int) -> list[npt.NDArray[np.uint8]]:
+    return [np.zeros((height, width), np.uint8) for _ in range(3)]
+
+
 class OnnxDetector:
     """A face detector as its manifest entry describes it.
 
@@ -154,7 +166,7 @@ class OnnxDetector:
         self._order = (2, 1, 0) if entry.input.channels == "rgb" else (0, 1, 2)
         self._mean = np.array(entry.input.mean, np.float32)
         self._scale = np.float32(entry.input.scale)
-        self._buffers: dict[tuple[int, int], tuple[Image, Float32]] = {}
+        self._buffers: dict[tuple[int, int], _Buffer] = {}
 
     def detect(self, frame_bgr: Image, min_face_px: float | None = None) -> Faces:
         """All faces above the eager threshold, best first; boxes may reach beyond the frame.
@@ -205,12 +217,13 @@ class OnnxDetector:
         for start in range(0, len(faces), _REFINE_BATCH):
             which = range(start, min(start + _REFINE_BATCH, len(faces)))
             batch = np.zeros((len(which), 3, side, side), np.float32)
+            planes = _planes(side, side)
             for blob, i in zip(batch, which, strict=True):
                 matrix = np.array(
                     [[scales[i], 0, -scales[i] * corners[i, 0]], [0, scales[i], -scales[i] * corners[i, 1]]]
                 )
                 patch = cv2.warpAffine(frame_bgr, matrix, (side, side), flags=cv2.INTER_LINEAR)
-                self._fill(blob, patch)
+                self._fill(blob, patch, planes)
                 patch.fill(0)
             try:
                 outputs = self._session.run(batch, self._outputs)
@@ -227,18 +240,20 @@ class OnnxDetector:
                     points[i] = marks[best] / scales[i] + corners[i]
         return Faces(boxes.astype(np.float32), points.astype(np.float32), faces.scores)
 
-    def _fill(self, blob: Float32, pixels: npt.NDArray[Any]) -> None:
-        """One picture into one `(3, height, width)` input."""
-        planes = cv2.split(pixels)
+    def _fill(self, blob: Float32, pixels: npt.NDArray[Any], planes: list[npt.NDArray[np.uint8]]) -> None:
+        """One picture into one `(3, height, width)` input, by way of `planes`, which are overwritten."""
+        cv2.split(pixels, planes)
         for channel, source in enumerate(self._order):
-            np.subtract(planes[source], self._mean[channel], out=blob[channel])
+            np.copyto(blob[channel], planes[source])
             planes[source].fill(0)
+            if self._mean[channel]:
+                np.subtract(blob[channel], self._mean[channel], out=blob[channel])
         if self._scale != 1:
             np.multiply(blob, self._scale, out=blob)
 
     def _detect(self, frame_bgr: Image, one: Pass) -> Candidates:
         left, top, right, bottom = one.part
-        pixels, blob = self._buffer(one.input_wh)
+        pixels, planes, blob = self._buffer(one.input_wh)
         width, height = one.resized_wh
         shrinks = width < right - left
         try:
@@ -248,7 +263,7 @@ class OnnxDetector:
                 dst=pixels[:height, :width],
                 interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
             )
-            self._fill(blob[0], pixels)
+            self._fill(blob[0], pixels, planes)
             outputs = self._session.run(blob, self._outputs)
         finally:
             pixels.fill(0)
@@ -260,14 +275,15 @@ class OnnxDetector:
         mine = boxes[:, 3] - boxes[:, 1] <= one.largest_px
         return boxes[mine], points[mine] * ratio + corner, np.clip(scores[mine], 0, 1)
 
-    def _buffer(self, input_wh: tuple[int, int]) -> tuple[Image, Float32]:
-        """The reused pixel and input buffers of one input size; a camera has one or two sizes, never many."""
+    def _buffer(self, input_wh: tuple[int, int]) -> _Buffer:
+        """The reused buffers of one input size; a camera has one or two sizes, never many."""
         if input_wh not in self._buffers:
             if len(self._buffers) >= 4:
                 self._buffers.clear()
             width, height = input_wh
-            self._buffers[input_wh] = (
+            self._buffers[input_wh] = _Buffer(
                 np.zeros((height, width, 3), np.uint8),
+                _planes(height, width),
                 np.zeros((1, 3, height, width), np.float32),
             )
         return self._buffers[input_wh]
