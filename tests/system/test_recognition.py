@@ -18,7 +18,7 @@ from appliance.vision.install import ensure_picture
 from appliance.vision.models import load_manifest
 
 ALERT_AT = 0.55
-SHORT_STREET = "street:?people=2&seed=3&gap=1.5&fps=10&extras=0"
+SHORT_STREET = "street:?people=2&seed=3&gap=1.5&fps=8&extras=0&size=960x540"
 
 
 class Previews:
