@@ -278,6 +278,13 @@ class Store:
             return self._parse(self.path.read_bytes())
         return None
 
+    def believed(self) -> bool:
+        """Whether there is a state, and it is the one that the audit record knows."""
+        try:
+            return self.load() is not None
+        except (AuthorityError, OSError):
+            return False
+
     def change(
         self,
         change: Callable[[DeploymentState | None], DeploymentState],

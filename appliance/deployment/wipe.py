@@ -87,15 +87,38 @@ def end(
 
 
 def _ours(config: Config, store: Store) -> DeploymentState | None:
-    state = store.peek()
-    if state is None or state.deployment == config.deployment.id:
+    """The state; None where it cannot be believed, so that nothing written into it talks the end out of its work."""
+    state = store.peek() if store.believed() else None
+    if state is None:
+        _refuse_anothers(config, store)
+        return None
+    if state.deployment == config.deployment.id:
         return state
     if state.phase == "purged":
         return store.take_up(config)
-    raise AuthorityError(
-        f"{store.state_dir} belongs to the deployment {state.deployment}, not to {config.deployment.id}.",
+    raise _belongs(store, state.deployment, config)
+
+
+def _refuse_anothers(config: Config, store: Store) -> None:
+    """Whose the folder is, by the audit record, where the state does not say it."""
+    opened = store.audit.newest(lambda record: record.act == "deployment.open")
+    named = str(opened.details.get("deployment")) if opened else config.deployment.id
+    if named != config.deployment.id and store.path.exists():
+        raise _belongs(store, named, config)
+
+
+def _belongs(store: Store, deployment: str, config: Config) -> AuthorityError:
+    return AuthorityError(
+        f"{store.state_dir} belongs to the deployment {deployment}, not to {config.deployment.id}.",
         "End it with its own configuration.",
     )
+
+
+def _own_state(config: Config, state: DeploymentState | None, now: datetime) -> DeploymentState:
+    """The state that the end changes; a fresh one where there is none, or one that names another deployment."""
+    if state is not None and state.deployment == config.deployment.id:
+        return state
+    return DeploymentState(deployment=config.deployment.id, opened_at=now)
 
 
 def _already(config: Config, store: Store, state: DeploymentState, by: str) -> Ended:
@@ -118,8 +141,7 @@ def _end(config: Config, store: Store, by: str, reason: str, now: datetime | Non
     moment = now or utc_now()
 
     def begin(state: DeploymentState | None) -> DeploymentState:
-        state = state or DeploymentState(deployment=config.deployment.id, opened_at=moment)
-        return state.model_copy(
+        return _own_state(config, state, moment).model_copy(
             update={"phase": "ending", "end_begun_at": moment, "end_by": by, "end_reason": reason[:500]}
         )
 
@@ -162,11 +184,11 @@ def _finish(config: Config, store: Store, problems: list[str], now: datetime | N
     left = [path for path in (config.watchlist.key, *_list_files(config)) if exists(path)]
 
     def finish(state: DeploymentState | None) -> DeploymentState:
-        state = state or DeploymentState(deployment=config.deployment.id, opened_at=ended_at)
         purge_at = ended_at + timedelta(hours=config.alerts.keep_hours)
         # With something left the end is not over: the next call tries again.
         phase = "ending" if left else "ended"
-        return state.model_copy(update={"phase": phase, "ended_at": ended_at, "purge_at": purge_at})
+        update = {"phase": phase, "ended_at": ended_at, "purge_at": purge_at}
+        return _own_state(config, state, ended_at).model_copy(update=update)
 
     step("writing the certificate")
     details = {"deployment": config.deployment.id, "complete": not problems, "problems": problems[:20]}

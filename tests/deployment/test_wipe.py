@@ -219,6 +219,26 @@ def test_damage_to_the_state_does_not_prevent_the_end(on_disk):
     assert not on_disk.watchlist.key.exists()
 
 
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"phase": "ended", "ended_at": "2026-11-21T12:00:00.000Z"},
+        {"phase": "purged", "ended_at": "2026-11-21T12:00:00.000Z"},
+        {"deployment": "another-1"},
+    ],
+)
+def test_a_state_that_claims_to_have_ended_or_to_be_anothers_is_not_believed(on_disk, needles, tmp_path, claims):
+    started(on_disk)
+    store = Store(on_disk.alerts.state_dir)
+    store.path.write_text(json.dumps(json.loads(store.path.read_text()) | claims))
+    done = wipe.end(on_disk, by="Insp. Okafor")
+    assert done.complete
+    assert not done.already
+    assert scan([tmp_path], needles).findings == []
+    assert store.load().deployment == on_disk.deployment.id
+    assert wipe.end(on_disk).already
+
+
 def test_another_deployments_state_is_not_ended_by_this_configuration(on_disk, make_config):
     started(on_disk)
     other = make_config(deployment=dict(on_disk.deployment.model_dump(), id="other-2"))
