@@ -14,6 +14,8 @@ from appliance.types import utc_now, utc_text
 
 MAX_HOURS: Final = 24
 _PLACEHOLDER = re.compile(r"^[\W_]*(tbd|tbc|todo|xxx+|n/?a|none|unknown|fill in|\?+)?[\W_]*$", re.IGNORECASE)
+_MILLISECOND = timedelta(milliseconds=1)
+"""The state holds no finer moments."""
 _MIN_WORDS: Final = {"purpose": 3, "necessity": 5, "proportionality": 5}
 
 
@@ -42,10 +44,15 @@ class Window(NamedTuple):
 
 
 def window(config: Config, state: DeploymentState | None = None) -> Window:
-    """The configured window, moved to the last extension's end and cut at 24 hours."""
+    """The window under which recognition first started, moved to the last extension's end and cut at 24 hours.
+
+    Before that start the configuration's; after it, an edited configuration may bring the end forward, not put it off.
+    """
     starts, ends = config.deployment.starts, config.deployment.ends
-    for extension in state.extensions if state is not None else ():
-        ends = max(ends, extension.until)
+    ours = state if state is not None and state.deployment == config.deployment.id else None
+    if ours is not None:
+        starts, ends = ours.starts or starts, min(ends, ours.ends or ends)
+        ends = max(ends, *(extension.until for extension in ours.extensions), starts)
     return Window(starts, min(ends, starts + timedelta(hours=MAX_HOURS)))
 
 
@@ -159,6 +166,13 @@ def _standing(config: Config, state: DeploymentState | None) -> Iterator[Problem
         )
     elif state.phase in ("ending", "ended", "purged"):
         yield Problem("deployment.id", f"{state.deployment} has ended", "A new deployment needs a new id.")
+    elif state.ends is not None and config.deployment.ends > window(config, state).ends + _MILLISECOND:
+        yield Problem(
+            "deployment.ends",
+            f"{utc_text(config.deployment.ends)} is later than {utc_text(window(config, state).ends)}, the end under "
+            "which recognition started",
+            "Put it back; a later end is a new authorisation: lfr extend.",
+        )
 
 
 def require(config: Config, state: DeploymentState | None, now: datetime, model_threshold: float) -> None:

@@ -165,6 +165,8 @@ class DeploymentState(_Part):
     ----------
     phase
         `waiting` → `running` → `ending` (being destroyed) → `ended` (alerts are still kept) → `purged`.
+    starts, ends
+        The window as configured when recognition first started; from then on only an extension moves the end.
     purge_at
         When the last alert must be gone.
     models
@@ -176,6 +178,8 @@ class DeploymentState(_Part):
     phase: Phase = "waiting"
     opened_at: Moment
     started_at: Moment | None = None
+    starts: Moment | None = None
+    ends: Moment | None = None
     extensions: tuple[Extension, ...] = ()
     revocation: Revocation | None = None
     end_begun_at: Moment | None = None

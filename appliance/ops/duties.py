@@ -97,6 +97,8 @@ class Duties:
                 update={
                     "phase": "running",
                     "started_at": state.started_at or now,
+                    "starts": state.starts or self.config.deployment.starts,
+                    "ends": state.ends or self.config.deployment.ends,
                     "models": models,
                     "threshold": threshold,
                     "model_threshold": embedder.threshold,

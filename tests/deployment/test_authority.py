@@ -97,6 +97,28 @@ def test_an_extension_moves_the_end_and_is_recorded(config, now):
     assert (act.by, act.details["rank"]) == ("B. Lowe", "Superintendent")
 
 
+def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config, config, now):
+    store = Store(config.alerts.state_dir)
+    store.take_up(config)
+    starts, ends = authority.window(config)
+    later = make_config(deployment__ends=(ends + timedelta(hours=3)).isoformat())
+    assert (
+        authority.window(later, store.load()).ends == later.deployment.ends
+    )  # before the start it may still be put right
+    store.change(
+        lambda state: state.model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
+        "deployment.start",
+        "appliance",
+    )
+    assert keys(later, now, store.load()) == {"deployment.ends"}
+    assert authority.lost(later, store, ends) == "the end time has come"
+    assert keys(config, now, store.load()) == set()
+    sooner = make_config(deployment__ends=(ends - timedelta(hours=1)).isoformat())
+    assert authority.window(sooner, store.load()).ends == sooner.deployment.ends
+    extend(config, now, 3)
+    assert keys(later, now, store.load()) == set()
+
+
 def test_extensions_are_refused(config, now):
     for hours, changes, words in (
         (-1, {}, "not after the end"),

@@ -139,6 +139,7 @@ def test_the_start_is_recorded_with_models_threshold_and_who_set_it(duties):
     duties.started()
     state = Store(duties.config.alerts.state_dir).load()
     assert (state.phase, state.threshold) == ("running", 0.9)
+    assert state.ends == duties.config.deployment.ends
     threshold = next(record for record in acts_of(duties) if record.act == "threshold.set")
     assert threshold.details["set_by"] == "A. Ash"
 
