@@ -177,9 +177,9 @@ def audit_verify(
     """Find any change, removal or reordering of the audit record; exit code 1 when there is one."""
     from rich.markup import escape
 
-    from appliance.deployment.audit import Audit
+    from appliance.deployment.state import Store
 
-    found = Audit(_load(config).alerts.state_dir).verify(anchor=head)
+    found = Store(_load(config).alerts.state_dir).verify(anchor=head)
     if as_json:
         document = {"ok": found.ok, "acts": found.count, "head": found.head}
         typer.echo(json.dumps({**document, "problems": list(found.problems), "notices": list(found.notices)}))

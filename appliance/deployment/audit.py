@@ -193,6 +193,13 @@ class Audit:
         self._thread = threading.Lock()
         self._known: _Tail | None = None
 
+    def _exists(self) -> bool:
+        """Whether there is a record; refuses what is no file: a pipe would be waited for."""
+        for path in (self.path, self.head_path):
+            if path.exists() and not path.is_file():
+                raise AuditError(f"{path} is not a file.", "Look who put it there, and move it away.")
+        return self.path.exists()
+
     @contextlib.contextmanager
     def _locked(self, how: int) -> Iterator[None]:
         with self._thread:
@@ -216,6 +223,7 @@ class Audit:
             The disk refused it, or the act is too long for a line.
         """
         with self._locked(fcntl.LOCK_EX):
+            self._exists()
             try:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 try:
@@ -311,7 +319,7 @@ class Audit:
 
     def head(self) -> tuple[int, str]:
         """Number and hash of the newest record; `(0, GENESIS)` for an empty one."""
-        if not self.path.exists():
+        if not self._exists():
             return 0, GENESIS
         with self._locked(fcntl.LOCK_SH):
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -323,7 +331,7 @@ class Audit:
 
     def records(self) -> Iterator[Record]:
         """Every record, oldest first; what is no record is left out (`verify` tells of it)."""
-        if not self.path.exists():
+        if not self._exists():
             return
         with self.path.open("rb") as lines:
             for line in lines:
@@ -333,7 +341,7 @@ class Audit:
 
     def newest(self, wanted: Callable[[Record], bool]) -> Record | None:
         """The newest record for which `wanted` is true."""
-        if not self.path.exists():
+        if not self._exists():
             return None
         for line in reversed(split_lines(self.path.read_bytes())):
             record = parse(line) if line.endswith(b"\n") else None
@@ -349,7 +357,7 @@ class Audit:
         anchor
             A head hash that somebody kept (from a certificate or a report); the chain must hold it.
         """
-        if not self.path.exists():
+        if not self._exists():
             missing = ["audit.jsonl is missing, but audit.head is here: the record was removed."]
             return Verification(0, GENESIS, tuple(missing) if self.head_path.exists() or anchor else ())
         with self._locked(fcntl.LOCK_SH):

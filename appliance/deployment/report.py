@@ -179,7 +179,7 @@ def _sentences(src: _Sources) -> list[str]:
 def _full(src: _Sources) -> Full:
     config, state = src.config, src.state
     record, signs, officer = config.deployment, config.deployment.signs, config.deployment.authorised_by
-    verified = src.store.audit.verify()
+    verified = src.store.verify()
     alerts = _alerts(src)
     checked = f", checked by {signs.checked_by}" if signs.checked_by else ""
     when = f" at {day_and_time(signs.at)}" if signs.at else ""

@@ -11,9 +11,11 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
@@ -23,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from appliance.alerts.alert import Moment
 from appliance.config import Config
 from appliance.deployment.audit import Act, Audit
-from appliance.deployment.chain import Record
+from appliance.deployment.chain import Record, Verification
 from appliance.errors import AuthorityError
 from appliance.types import utc_now
 
@@ -242,6 +244,8 @@ class Store:
             found = self.path.stat()
         except FileNotFoundError:
             return None
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for
+            raise AuthorityError(f"{self.path} is not a file.", "End the deployment with lfr end.")
         return found.st_mtime_ns, found.st_size, found.st_ino
 
     def _load(self) -> DeploymentState | None:
@@ -278,8 +282,12 @@ class Store:
         """The state as far as it can be read, unverified: for the end, which no damage may prevent."""
         with contextlib.suppress(AuthorityError, OSError):
             return self.load()
+        return self._unverified()
+
+    def _unverified(self) -> DeploymentState | None:
         with contextlib.suppress(AuthorityError, OSError):
-            return self._parse(self.path.read_bytes())
+            if self._stamp() is not None:
+                return self._parse(self.path.read_bytes())
         return None
 
     def believed(self) -> bool:
@@ -288,6 +296,21 @@ class Store:
             return self.load() is not None
         except (AuthorityError, OSError):
             return False
+
+    def verify(self, anchor: str | None = None) -> Verification:
+        """Check the audit record (see `Audit.verify`), and that the state beside it is the one that it knows.
+
+        The state tells when acts were removed together with what `audit.head` says of them.
+        """
+        found = self.audit.verify(anchor)
+        try:
+            self.load()
+        except AuthorityError as error:
+            if self.path.exists():
+                return replace(
+                    found, problems=(*found.problems, f"{error.problem} Or acts of the record were removed.")
+                )
+        return found
 
     def change(
         self,
@@ -321,9 +344,7 @@ class Store:
     def _peek_locked(self) -> DeploymentState | None:
         with contextlib.suppress(AuthorityError, OSError):
             return self._load()
-        with contextlib.suppress(AuthorityError, OSError):
-            return self._parse(self.path.read_bytes())
-        return None
+        return self._unverified()
 
     def take_up(self, config: Config, now: datetime | None = None) -> DeploymentState:
         """The state of this configuration's deployment, begun where there is none (`authority.require` judges it).

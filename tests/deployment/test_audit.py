@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import random
 import time
 
@@ -82,6 +83,22 @@ def test_a_repeated_line_is_found(record, at):
 def test_a_cut_tail_is_found(record, kept):
     edited(record, lambda lines: lines[:kept])
     assert "removed from its end" in record.verify().problems[0]
+
+
+@pytest.mark.parametrize("name", ["audit.jsonl", "audit.head"])
+def test_a_pipe_in_the_place_of_the_record_is_said_and_not_waited_for(record, name):
+    path = record.path.with_name(name)
+    path.unlink()
+    os.mkfifo(path)
+    for use in (
+        record.verify,
+        record.head,
+        lambda: list(record.records()),
+        lambda: record.newest(bool),
+        lambda: record.append(act()),
+    ):
+        with pytest.raises(AuditError, match="is not a file"):
+            use()
 
 
 def test_a_line_that_was_rewritten_with_its_right_hash_breaks_the_chain(record):

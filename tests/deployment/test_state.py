@@ -1,6 +1,7 @@
 """A state that was edited, removed or put back is not believed; a power cut between two files is mended."""
 
 import json
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -49,6 +50,28 @@ def test_a_state_without_the_record_that_knows_it_is_refused(store):
     store.audit.path.unlink()
     with pytest.raises(AuthorityError, match="knows nothing of it"):
         Store(store.state_dir).load()
+
+
+def test_a_record_that_was_cut_together_with_its_head_does_not_fit_the_state(store):
+    run(store)
+    assert store.verify().ok
+    lines = store.audit.path.read_bytes().splitlines(keepends=True)
+    first = json.loads(lines[0])
+    store.audit.path.write_bytes(lines[0])
+    store.audit.head_path.write_text(f"{1:020d} {first['hash']}\n")
+    assert store.audit.verify().ok
+    assert "something else changed it" in Store(store.state_dir).verify().problems[0]
+    store.audit.path.unlink()
+    store.audit.head_path.unlink()
+    assert "knows nothing of it" in Store(store.state_dir).verify().problems[0]
+
+
+def test_a_pipe_in_the_place_of_the_state_is_refused_and_not_waited_for(store):
+    store.path.unlink()
+    os.mkfifo(store.path)
+    with pytest.raises(AuthorityError, match="is not a file"):
+        store.load()
+    assert store.peek() is None
 
 
 def test_a_power_cut_between_record_and_file_is_mended(store):
