@@ -112,7 +112,7 @@ def walks(audit: Audit, deployment: str) -> list[Walk]:
 def assess(
     done: Iterable[Walk], sightings: Iterable[Sighting], now: datetime, *, found_before: Iterable[int] = ()
 ) -> BlueResult:
-    """Match walks with sightings, nearest first.
+    """Match walks with sightings, nearest first; walks that were found before keep theirs.
 
     Parameters
     ----------
@@ -123,14 +123,14 @@ def assess(
     ordered = sorted(done, key=lambda walk: walk.at)
     free = list(sightings)
     pairs = sorted(
-        (abs((sighting.captured_at - walk.at).total_seconds()), i, j)
+        (walk.n not in known, abs((sighting.captured_at - walk.at).total_seconds()), i, j)
         for i, walk in enumerate(ordered)
         for j, sighting in enumerate(free)
         if (sighting.entry_id, sighting.camera) == (walk.entry, walk.camera)
     )
     matched: dict[int, float] = {}
     used: set[int] = set()
-    for apart_s, i, j in pairs:
+    for _, apart_s, i, j in pairs:
         if apart_s <= WITHIN_S and i not in matched and j not in used:
             matched[i] = free[j].score
             used.add(j)

@@ -53,6 +53,12 @@ def test_one_sighting_serves_one_walk_the_nearest(now):
     assert results(walks, seen, now + timedelta(hours=1)) == ["not found", "found"]
 
 
+def test_a_sighting_that_served_a_walk_serves_no_later_one(now):
+    walks = [walk(1, now), walk(2, now + timedelta(seconds=100))]
+    seen = [sighting(now + timedelta(seconds=90))]
+    assert results(walks, seen, now + timedelta(hours=1), found_before=[1]) == ["found", "not found"]
+
+
 def test_a_walk_stays_found_when_its_sighting_is_purged(now):
     assert results([walk(7, now)], [], now + timedelta(days=2), found_before=[7]) == ["found"]
 
