@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -186,14 +187,14 @@ def _rows(source: PhotoSource, name: str, problems: list[Problem]) -> tuple[dict
     drafts: dict[str, _Draft] = {}
     text = _text(source.read(name, MAX_MANIFEST_BYTES), problems, notes)
     skipped, delimiter = 0, ""
-    first = text.split("\n", 1)[0].strip()
-    if first.lower().startswith("sep=") and len(first) == 5:  # Excel's own hint to itself
-        delimiter, skipped, text = first[4], 1, text.split("\n", 1)[1]
-        first = text.split("\n", 1)[0]
+    first, _, rest = text.partition("\n")
+    if re.fullmatch(r"sep=[^\r]\r?", first, re.IGNORECASE):  # Excel's own hint to itself
+        delimiter, skipped, text = first[4], 1, rest
+        first = text.partition("\n")[0]
     delimiter = delimiter or max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     columns: list[str] | None = None
-    folded = {known.casefold(): known for known in source.names}
+    folded = {_folded(known): known for known in source.names}
     row = skipped
     try:
         for cells in reader:
@@ -211,6 +212,15 @@ def _rows(source: PhotoSource, name: str, problems: list[Problem]) -> tuple[dict
     if columns is None and text:
         problems.append(Problem(None, f"{name} has no header.", f"Its columns may be: {', '.join(COLUMNS)}."))
     return drafts, notes
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _folded(name: str) -> str:
+    """A name as those see it who do not mind capitals or how an accent is written."""
+    return _composed(_composed(name).casefold())
 
 
 def _columns(cells: list[str], row: int, problems: list[Problem]) -> list[str] | None:
@@ -255,7 +265,7 @@ def _row(
     image = values.pop("image", "")
     if not ENTRY_ID.match(entry_id):
         wrong(f"the entry_id {entry_id!r} is not one.", "Use 1 to 64 letters, digits, '_', '.' or '-'.")
-        return
+        entry_id = entry_id or f"row {row}"  # what else is wrong in the row is told too
     draft = drafts.setdefault(entry_id, _Draft(row))
     for key, value in values.items():
         if value and draft.values.setdefault(key, value) != value:
@@ -265,12 +275,15 @@ def _row(
                 "One person has one; or two people share the id by mistake.",
             )
     name = safe_name(image)
+    if name is not None and name not in source.names:
+        spelt = folded.get(_folded(name), "")
+        name = spelt if _composed(spelt) == _composed(name) else name  # macOS writes é as e and an accent
     if not image:
         wrong(f"{entry_id} names no image.", "Every row names one.")
     elif name is None:
         wrong(f"the image {image!r} leads out of the folder.", "Name it relative to the manifest's folder.")
     elif name not in source.names:
-        other = folded.get(name.casefold())
+        other = folded.get(_folded(name))
         near = [other] if other else difflib.get_close_matches(name, list(source.names)[:5000], 1, 0.8)
         wrong(
             f"the image {name!r} is not there.", f"Did you mean {near[0]!r}?" if near else "Add it, or remove the row."
@@ -306,7 +319,7 @@ def _entry(
     values["warnings"] = tuple(part.strip() for part in given.get("warnings", "").split(";") if part.strip())
     if values["under_18"] and not values["under_18_rationale"]:
         wrong("under_18 is set without an under_18_rationale.", "Write why a child is on the list.")
-    if len(problems) > before:
+    if len(problems) > before or (row and not ENTRY_ID.match(entry_id)):
         return None
     try:
         return Entry(id=entry_id, **values)

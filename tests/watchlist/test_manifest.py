@@ -67,6 +67,17 @@ def test_excels_separator_hint_and_row_numbers(tmp_path: Path) -> None:
     assert problems(folder(tmp_path, text)) == ["row 5: the image 'gone.jpg' is not there. Add it, or remove the row."]
 
 
+def test_a_tab_as_excels_separator_hint(tmp_path: Path) -> None:
+    plan = read(folder(tmp_path, "sep=\t\r\nentry_id\timage\r\nN-1\ta.jpg\r\n"))
+    assert [photo.name for photo in plan.photos] == ["a.jpg"]
+
+
+def test_an_accent_that_macos_wrote_as_two_characters_is_the_same_name(tmp_path: Path) -> None:
+    composed, apart = "Jos\u00e9.jpg", "Jose\u0301.jpg"
+    plan = read(folder(tmp_path, f"entry_id,image\nN-1,{composed}\n", apart))
+    assert [photo.name for photo in plan.photos] == [apart]
+
+
 def test_all_problems_are_told_at_once_with_row_and_remedy(tmp_path: Path) -> None:
     text = """entry_id,image,labell,response,review_date,under_18,under_18_rationale,expires
 N-1,a.jpg,,purple,2026-02-30,,,
@@ -75,7 +86,7 @@ N-3,A.JPG,,red,,yes,,
 N-4,b.jpg,,red,03/04/2026,,,
 N-4,c.jpg,,amber,,,,
 N-5,b.jpg,,red,,maybe,,2026-11-20
- bad id!,b.jpg,,red,,,,
+ bad id!,gone.jpg,,red,,maybe,,
 N-6,,,red,,,,
 N-7,b.jpg,,red,,,,,,surplus
 """
@@ -92,6 +103,8 @@ N-7,b.jpg,,red,,,,,,surplus
         "row 7: N-5: under_18 is 'maybe'.",
         "row 7: N-5: it expired on 2026-11-20.",
         "row 8: the entry_id 'bad id!' is not one.",
+        "row 8: the image 'gone.jpg' is not there.",
+        "row 8: bad id!: under_18 is 'maybe'.",
         "row 9: N-6 names no image.",
         "row 10: it has more cells than the header.",
     ):
@@ -103,6 +116,7 @@ N-7,b.jpg,,red,,,,,,surplus
     [
         (b"", "There is nobody in it"),
         (b"entry_id,image\n", "There is nobody in it"),
+        (b"sep=;", "There is nobody in it"),
         (b"image,label\na.jpg,x\n", "the column entry_id is missing"),
         (b"entry_id,image,image\nN-1,a.jpg,b.jpg\n", "is there twice"),
         (b'entry_id,image\nN-1,"a.jpg\n', "this is not CSV"),
