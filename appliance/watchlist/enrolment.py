@@ -229,7 +229,7 @@ class _Run:
                     content = source.read(name)
                 except WatchlistError as error:
                     result = PhotoResult()
-                    result.add(error.problem, "Copy it again.")
+                    result.add(error.problem.removesuffix("."), error.remedy or "Copy it again.")
                     done(name, result)
                     continue
                 key = hashes[name] = hashlib.sha256(content).digest()

@@ -17,6 +17,8 @@ MAX_PHOTO_BYTES = 32 * 1024**2
 MAX_FILES = 200_000
 MAX_TOTAL_BYTES = 16 * 1024**3
 MANIFEST_NAME = "manifest.csv"
+_ENCRYPTED = 0x1
+"""Bit of a zip member's flags (APPNOTE 4.4.4)."""
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 
 
@@ -132,6 +134,11 @@ class Zip:
                 f"{path} unpacks to more than {MAX_FILES} files or {MAX_TOTAL_BYTES // 1024**3} GiB.",
                 "It is not a zip of photos; nothing of it was unpacked.",
             )
+        if any(member.flag_bits & _ENCRYPTED for member in members):
+            self._zip.close()
+            raise WatchlistError(
+                f"{path} is protected by a password.", "Unpack it and name the folder, or zip it again without one."
+            )
         self._members: dict[str, zipfile.ZipInfo] = {}
         problems: list[str] = []
         for member in members:
@@ -182,7 +189,7 @@ class Zip:
 
 def _bounded(name: str, content: bytes, limit: int) -> bytes:
     if len(content) > limit:
-        raise WatchlistError(f"{name} is larger than {limit // 1024**2} MiB.")
+        raise WatchlistError(f"{name} is larger than {limit // 1024**2} MiB.", "Save it smaller.")
     return content
 
 

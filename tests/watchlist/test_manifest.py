@@ -201,11 +201,20 @@ def test_names_that_lead_out_of_a_zip_are_told_and_left(tmp_path: Path) -> None:
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = make_zip(tmp_path / "x.zip", {"Ann/1.jpg": bytes(2_000_000)})
     source = sources.open_source(path)
-    with pytest.raises(WatchlistError, match="larger than"):
+    with pytest.raises(WatchlistError, match=r"larger than .* Save it smaller"):
         source.read("Ann/1.jpg", limit=1_000_000)
     source.close()
     monkeypatch.setattr(sources, "MAX_TOTAL_BYTES", 1_000_000)
     with pytest.raises(WatchlistError, match="unpacks to more than"):
+        sources.open_source(path)
+
+
+def test_a_zip_with_a_password_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "x.zip", {"manifest.csv": b"entry_id,image\n"})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(WatchlistError, match="protected by a password"):
         sources.open_source(path)
 
 
