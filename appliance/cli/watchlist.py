@@ -409,6 +409,17 @@ def _policy(
         approvals=wanted,
         deployment=deployment or (settings.deployment.id if settings else opened.header.deployment),
         now=utc_now(),
+        min_sequence=_newest_used(settings) if settings else 0,
         max_entries=folder.max_entries if folder else MAX_ENTRIES,
         embedder_ref=ref,
     )
+
+
+def _newest_used(settings: Config) -> int:
+    """The highest sequence that this deployment has used here."""
+    from appliance.deployment.state import Store
+
+    folder = settings.alerts.state_dir
+    state = Store(folder).load() if folder.is_dir() else None
+    ours = state is not None and state.deployment == settings.deployment.id
+    return max((record.sequence for record in state.lists), default=0) if state is not None and ours else 0

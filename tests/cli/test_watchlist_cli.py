@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
 from appliance import cli
 from appliance.cli import commands, keys, watchlist
+from appliance.config import parse
+from appliance.deployment.state import ListRecord, Store, add_list
+from appliance.evaluation import scenario
+from appliance.types import utc_now
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +97,17 @@ def test_from_photos_to_an_approved_list(lfr: Lfr, tmp_path: Path, models_dir: P
     code, out, _ = lfr("watchlist", "verify", file, *folders, "--json")
     assert code == 0
     assert json.loads(out)["approved_by"] == ["A. Smith", "C. Jones"]
+
+
+def test_verify_knows_the_newest_list_that_the_appliance_has_used(tmp_path: Path) -> None:
+    config = parse(scenario.document(tmp_path, [{"name": "north", "source": "test:"}]), tmp_path / "lfr.yaml")
+    opened: Any = None  # with a configuration nothing of the list itself is asked
+    assert watchlist._policy(opened, config, None, None, None, None).min_sequence == 0
+    store = Store(config.alerts.state_dir)
+    store.take_up(config)
+    used = ListRecord(digest="d", sequence=7, opened_at=utc_now(), entries=1)
+    store.change(lambda state: add_list(state, used), "watchlist.open", "appliance")
+    assert watchlist._policy(opened, config, None, None, None, None).min_sequence == 7
 
 
 @pytest.mark.parametrize(
