@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from appliance.camera.tracker import Track
-from appliance.types import Float32, Matches
+from appliance.types import Float32, Matches, utc_now
 from appliance.watchlist.entry import Entry
 
 MAX_ENTRIES_A_TRACK = 32
@@ -140,6 +140,7 @@ class Recogniser:
             The watchlist's entries, which `matches.entries` points into.
         """
         candidates = []
+        today = utc_now().date()
         for row, track in enumerate(tracks):
             evidence = self._evidence.setdefault(track.id, _Evidence())
             evidence.embedded += 1
@@ -151,6 +152,8 @@ class Recogniser:
             ):
                 if entry_row < 0:
                     break
+                if entries[int(entry_row)].expired(today):  # at midnight, while the list is in use
+                    continue
                 candidate = self._weigh(
                     evidence, track, faces[row], entries[int(entry_row)], int(template), float(score), now_s
                 )

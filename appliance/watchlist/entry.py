@@ -87,6 +87,10 @@ class Entry:
         """Whether this is a seeded officer, never shown as a wanted person."""
         return self.response == "blue"
 
+    def expired(self, today: date) -> bool:
+        """Whether it expired on an earlier day than `today` (UTC)."""
+        return self.expires is not None and self.expires < today
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; dates as `2026-11-21`."""
         return {key: value.isoformat() if isinstance(value, date) else value for key, value in asdict(self).items()}

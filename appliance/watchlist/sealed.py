@@ -321,7 +321,7 @@ def open_container(sealed: Container, key_path: Path, *, approvals: Iterable[App
 def _without_expired(content: Payload, now: datetime) -> tuple[Payload, tuple[str, ...]]:
     """The payload without entries that expired on an earlier day than today (UTC); their data is overwritten."""
     today = now.astimezone(utc_now().tzinfo).date()
-    stands = np.array([e.expires is None or e.expires >= today for e in content.entries], bool)
+    stands = np.array([not e.expired(today) for e in content.entries], bool)
     if stands.all():
         return content, ()
     keep = stands[content.entry_of_template]

@@ -1,6 +1,6 @@
 """An alert needs evidence: two frames that agree, or one far above; once a track and entry, then a cool-down."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -71,6 +71,14 @@ def test_another_track_of_the_same_entry_waits_for_the_cool_down():
 def test_a_category_has_its_own_threshold():
     (candidate,) = add(Recogniser(POLICY), a_track(), scores((2, 0.52)), 0.0)
     assert candidate.threshold == 0.4
+
+
+@pytest.mark.parametrize(("now", "alerts"), [(NOON, 1), (NOON + timedelta(days=1), 0)])
+def test_an_entry_that_expires_while_the_list_is_in_use_is_looked_for_no_longer(monkeypatch, now, alerts):
+    monkeypatch.setattr("appliance.camera.recogniser.utc_now", lambda: now)
+    entries = [Entry(id="A", expires=NOON.date())]
+    found = Recogniser(POLICY).add([a_track()], [0], np.array([0.8], np.float32), scores((0, 0.9)), entries, 0.0)
+    assert len(found) == alerts
 
 
 def test_of_two_entries_in_one_frame_only_the_better_is_an_alert():
