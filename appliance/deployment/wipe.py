@@ -273,7 +273,9 @@ def settle(config: Config, *, now: datetime | None = None, step: Step = lambda _
     """What an appliance owes that was off when it was due; for the start of `lfr run`, and for a timer.
 
     An interrupted end is continued; a deployment that was running and whose window is over, or whose authority was
-    withdrawn, is ended; alerts whose time is over are purged. A deployment that never started is left alone.
+    withdrawn, is ended; alerts whose time is over are purged. A deployment that never started is left alone. Where the
+    state is gone or cannot be believed, the audit record says whether recognition started, and the configuration when
+    it was to end.
 
     Returns
     -------
@@ -283,7 +285,7 @@ def settle(config: Config, *, now: datetime | None = None, step: Step = lambda _
 
     now = now or utc_now()
     store = Store(config.alerts.state_dir)
-    state = store.peek()
+    state = store.peek() if store.believed() else None
     done: list[str] = []
     pid = running.holder(config.alerts.state_dir)
     if pid not in (None, os.getpid()):
@@ -297,10 +299,20 @@ def settle(config: Config, *, now: datetime | None = None, step: Step = lambda _
                 reason = f"revoked by {state.revocation.by}: {state.revocation.reason}"
             end(config, state.end_by or "appliance", reason, now=now, step=step)
             done.append(f"Ended {state.deployment}: {reason}.")
+    elif state is None and _left_running(config, store) and authority.window(config).at(now) == "ended":
+        reason = "the end time came while the appliance was off, and the state of the deployment cannot be believed"
+        end(config, "appliance", reason, now=now, step=step)
+        done.append(f"Ended {config.deployment.id}: {reason}.")
     purged = purge(config, now=now)
     if purged.alerts or purged.destroyed:
         done.append(purged.sentence)
     return done
+
+
+def _left_running(config: Config, store: Store) -> bool:
+    """Whether the last that the audit record tells of this deployment is a start, or an end that was not finished."""
+    last = store.audit.newest(lambda record: record.act in ("deployment.start", "end.begin", "end"))
+    return last is not None and last.act != "end" and last.details.get("deployment") == config.deployment.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ def needles(secret, sealed):
 def started(config):
     store = Store(config.alerts.state_dir)
     store.take_up(config)
-    return store.change(lambda state: state.model_copy(update={"phase": "running"}), "deployment.start", "appliance")
+    details = {"deployment": config.deployment.id}
+    running = {"phase": "running"}
+    return store.change(lambda state: state.model_copy(update=running), "deployment.start", "appliance", details)
 
 
 def test_the_end_destroys_key_list_and_companions_and_nothing_else(on_disk, journal, tmp_path, needles):
@@ -267,6 +269,28 @@ def test_a_late_start_ends_what_should_have_ended_and_purges_what_is_due(on_disk
 def test_a_list_whose_deployment_never_started_is_left_alone_by_a_late_start(on_disk, now):
     assert wipe.settle(on_disk, now=now + timedelta(days=2)) == []
     assert on_disk.watchlist.key.exists()
+
+
+def test_the_certificate_says_on_top_when_there_was_nothing_left_to_search_for(on_disk):
+    for path in (on_disk.watchlist.key, on_disk.watchlist.file):
+        path.unlink()
+    wipe.end(on_disk)
+    page = (on_disk.alerts.state_dir / "certificate.html").read_text()
+    assert page.index("No remains could be searched for") < page.index("<h2>What was destroyed")
+
+
+@pytest.mark.parametrize("damage", ['{"phase": "ended"}', "", None])
+def test_a_late_start_ends_what_started_although_its_state_cannot_be_believed(on_disk, now, damage):
+    started(on_disk)
+    path = Store(on_disk.alerts.state_dir).path
+    path.unlink()
+    if damage is not None:
+        path.write_text(damage)
+    assert wipe.settle(on_disk, now=now + timedelta(hours=1)) == []
+    assert on_disk.watchlist.key.exists()
+    assert "cannot be believed" in wipe.settle(on_disk, now=now + timedelta(hours=5))[0]
+    assert not on_disk.watchlist.key.exists()
+    assert wipe.settle(on_disk, now=now + timedelta(hours=5)) == []
 
 
 def test_an_interrupted_end_is_continued_by_a_late_start(on_disk):
