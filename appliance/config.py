@@ -318,6 +318,19 @@ def parse(document: object, path: Path) -> Config:
     return _absolute(config, path.resolve().parent)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML, but a date that no calendar has stays text, so that its key is named when it is checked."""
+
+    def construct_moment(self, node: yaml.ScalarNode) -> object:
+        try:
+            return self.construct_yaml_timestamp(node)
+        except ValueError:
+            return node.value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_moment)
+
+
 def load(path: Path) -> Config:
     """Read and check a configuration file.
 
@@ -341,9 +354,11 @@ def load(path: Path) -> Config:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.", "Look at who may read it.") from None
     try:
-        document = yaml.safe_load(text)
+        document = _Loader(text).get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(f"{path}{where}: this is not YAML: {getattr(error, 'problem', error)}.") from None
+    except (ValueError, LookupError, AttributeError, RecursionError):  # a wrong !!tag, or thousands of brackets
+        raise ConfigError(f"{path} holds a value that YAML cannot make.", "Start from config/van.yaml.") from None
     return parse(document, path)

@@ -65,6 +65,9 @@ def test_sources_that_are_not_relative_paths_stay_as_they_are(tmp_path, source):
         (changed(deployment={"starts": "2026-11-21T09:00:00"}), "deployment.starts"),
         ("cameras: [", "this is not YAML"),
         ("just words", "does not hold a configuration"),
+        ("a: " + "[" * 5000, "holds a value that YAML cannot make"),
+        ("a: !!int x", "holds a value that YAML cannot make"),
+        (yaml.safe_dump(MINIMAL).replace("'2026-11-21T10:00:00Z'", "2026-11-31T10:00:00Z"), "deployment.starts"),
         (changed(watchlist={"max_entries": 20_000}), "watchlist.max_entries"),
     ],
 )

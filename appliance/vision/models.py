@@ -239,7 +239,7 @@ def load_manifest(directory: Path | None = None) -> Manifest:
         raise ModelError(f"{folder} holds no {MANIFEST}.", "Name the folder with LFR_MODELS or models.dir.")
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, LookupError, AttributeError, RecursionError, yaml.YAMLError) as error:
         raise ModelError(f"{path} cannot be read: {error}.") from None
     if not isinstance(document, dict):
         raise ModelError(f"{path} is not a manifest of models.")
