@@ -28,7 +28,7 @@ from appliance.vision import models as manifests
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
 from appliance.vision.quality import Gate
-from appliance.watchlist.index import open_index
+from appliance.watchlist.index import RECALL_WANTED, open_index
 from appliance.watchlist.sealed import open_sealed
 
 READ_TIMEOUT_S = 0.2
@@ -150,7 +150,10 @@ class Armoury:
             max_entries=config.max_entries,
             embedder_ref=self._embedder_ref,
         )
-        return Armed(watchlist, open_index(watchlist))
+        index = open_index(watchlist)
+        if index.recall < RECALL_WANTED:
+            log.warning("the search graph misses too much; the exact search is used", recall=round(index.recall, 4))
+        return Armed(watchlist, index)
 
 
 class Pace:

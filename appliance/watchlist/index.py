@@ -24,6 +24,7 @@ EF_CONSTRUCTION = 200
 EF_SEARCH = 400
 SEED = 1
 CHECK_PROBES = 400
+RECALL_WANTED = 0.995
 _BLOCK_PROBES = 256
 
 
@@ -67,13 +68,18 @@ class ExactIndex:
         An array of shape `(t, d)`, float32: unit vectors; not copied.
     entry_of_template
         An array of shape `(t,)`, int32.
+
+    Attributes
+    ----------
+    recall
+        1; where it stands in for a graph (`open_index`), that graph's, so that the reason is told.
     """
 
     kind: Literal["exact"] = "exact"
-    recall = 1.0
 
     def __init__(self, templates: Float32, entry_of_template: Int32) -> None:
         self._templates, self._owners = templates, entry_of_template
+        self.recall = 1.0
         self.entries = len(np.unique(entry_of_template))
         self._most = int(np.bincount(entry_of_template).max()) if len(entry_of_template) else 0
 
@@ -243,11 +249,12 @@ def check_recall(graph: HnswIndex, exact: ExactIndex, templates: Float32, probes
     return RecallCheck(float(hits.mean()), float(hits[weak].mean()), ms["graph"], ms["exact"])
 
 
-def open_index(watchlist: Watchlist, recall_wanted: float = 0.995) -> Index:
+def open_index(watchlist: Watchlist, recall_wanted: float = RECALL_WANTED) -> Index:
     """The index of an opened list: the graph, or the exact search when the graph's recall falls short.
 
     Takes a thread for as long as it builds, and lets others run. The caller reads `kind` and `recall` and tells of
-    them. An empty list gives an index that finds nobody.
+    them: an exact index whose `recall` is below 1 stands in for a graph that found no more than that. An empty list
+    gives an index that finds nobody.
 
     Parameters
     ----------
@@ -262,5 +269,6 @@ def open_index(watchlist: Watchlist, recall_wanted: float = 0.995) -> Index:
     graph.recall = min(found.recall, found.weak_recall)
     if graph.recall < recall_wanted:
         graph.wipe()
+        exact.recall = graph.recall
         return exact
     return graph

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from painted_faces import ENTRIES, Painted, Street, watchlist
+from structlog.testing import capture_logs
 
 from appliance.alerts.alert import new_id
 from appliance.camera import process as module
@@ -14,6 +15,7 @@ from appliance.config import Camera, Matching, Models, Redaction, WatchlistFile
 from appliance.errors import WatchlistError
 from appliance.telemetry import Meter, Wanted
 from appliance.types import utc_now
+from appliance.watchlist.index import open_index
 
 FIRST, SECOND = "1" * 64, "2" * 64
 
@@ -104,6 +106,18 @@ class TestArmoury:
         third = lists.newest = watchlist("3" * 64)
         assert not offer_until(armoury, SECOND, lambda: not third.entries)
         assert armoury.armed.watchlist.digest == FIRST
+
+    def test_a_graph_that_misses_too_much_is_told(self, settings, lists, monkeypatch):
+        def exact(opened):
+            found = open_index(opened)
+            found.recall = 0.9
+            return found
+
+        monkeypatch.setattr(module, "open_index", exact)
+        with capture_logs() as said:
+            armoury = Armoury(settings, "painted@0")
+        assert armoury.armed.index.recall == 0.9
+        assert [(one["log_level"], one["recall"]) for one in said] == [("warning", 0.9)]
 
     def test_closing_overwrites_every_list_in_memory(self, settings, lists):
         armoury = Armoury(settings, "painted@0")

@@ -119,7 +119,7 @@ def test_a_graph_with_poor_recall_is_replaced_by_the_exact_search(monkeypatch: p
     assert measured.recall < 0.9, "the graph must be poor for this test to mean anything"
     opened = index.open_index(made)
     assert opened.kind == "exact"
-    assert opened.recall == 1.0
+    assert opened.recall < 0.9, "what the graph missed is what the metric and the status tell"
 
 
 def test_check_probes_hold_strong_and_weak_genuine_ones_and_strangers() -> None:
