@@ -111,6 +111,7 @@ def portrait(frame_bgr: Image, landmarks: Float32, size_px: int = 256) -> Image:
 def _warp(frame_bgr: Image, matrix: npt.NDArray[np.float64], out: Image, border_bgr: tuple[int, int, int]) -> None:
     """Apply one transform, shrinking by area first where the face is much larger than the crop (else it aliases)."""
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    picture = frame_bgr
     if not np.isfinite(matrix).all() or scale <= 1e-6:
         out[:] = border_bgr
         return
@@ -128,16 +129,15 @@ def _warp(frame_bgr: Image, matrix: npt.NDArray[np.float64], out: Image, border_
             out[:] = border_bgr
             return
         target_wh = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-        frame_bgr = cv2.resize(frame_bgr[top:bottom, left:right], target_wh, interpolation=cv2.INTER_AREA).astype(
-            np.uint8, copy=False
-        )
+        picture = np.empty((target_wh[1], target_wh[0], 3), np.uint8)
+        cv2.resize(frame_bgr[top:bottom, left:right], target_wh, dst=picture, interpolation=cv2.INTER_AREA)
         # Pixel centres: a pixel i of the small picture covers the pixels whose centre is (i + 0.5) · ratio − 0.5.
         ratio = np.array([(right - left) / target_wh[0], (bottom - top) / target_wh[1]])
         moved = matrix[:, :2] @ (np.array([left, top]) + ratio / 2 - 0.5) + matrix[:, 2]
         matrix = np.column_stack([matrix[:, :2] * ratio, moved])
     out_wh = (out.shape[1], out.shape[0])
     cv2.warpAffine(
-        frame_bgr,
+        picture,
         matrix,
         out_wh,
         dst=out,
@@ -145,3 +145,5 @@ def _warp(frame_bgr: Image, matrix: npt.NDArray[np.float64], out: Image, border_
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=border_bgr,
     )
+    if picture is not frame_bgr:  # a copy of the face
+        picture.fill(0)

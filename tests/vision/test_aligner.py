@@ -89,6 +89,23 @@ def test_shrinking_first_does_not_shift_the_crop() -> None:
     np.testing.assert_allclose(crop[..., 1], (rows * 7 + 40) / 4, atol=1.1)
 
 
+def test_the_shrunk_copy_of_a_large_face_is_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = []
+    resize = cv2.resize
+
+    def watched(*given: object, **named: object) -> object:
+        copies.append(resize(*given, **named))
+        return copies[-1]
+
+    monkeypatch.setattr(cv2, "resize", watched)
+    frame = np.full((900, 900, 3), 200, np.uint8)
+    crops = align(frame, (TEMPLATE * 7 + 40).astype(np.float32)[None])
+    assert crops.any()
+    assert frame.all()
+    assert len(copies) == 1
+    assert not copies[0].any()
+
+
 def test_every_portrait_has_the_eyes_in_the_same_places(
     detector: OnnxDetector, two_portraits: tuple[tuple[Image, Faces], ...]
 ) -> None:
