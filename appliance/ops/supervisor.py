@@ -338,7 +338,10 @@ class Supervisor:
             self._turn(0.05)
             if self._hub.ready and self._hub.beat is not None and self._hub.beat.pending == 0:
                 return True
-        log.warning("the hub did not come to rest", waited_s=self.pace.drain_s)
+        if not self._signals.count:
+            log.error("the hub did not come to rest", waited_s=self.pace.drain_s)
+            why = f" ({self._hub.last_fall.rstrip('.')})" if self._hub.last_fall else ""
+            it.failure = it.failure or f"The hub, which journals the alerts, was not there at the end{why}."
         return True
 
     def _finite(self, view: CameraView) -> bool:

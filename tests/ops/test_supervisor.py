@@ -117,6 +117,13 @@ def test_a_file_that_cannot_be_read_ends_the_run_with_a_plain_sentence(start_run
     assert "camera/north (left with exit code 1: There is no such file)" in (run.folder / "out.txt").read_text()
 
 
+def test_a_run_whose_hub_never_worked_is_no_success(start_run):
+    run = start_run(acts={"hub": ["fails"], "camera/north": ["end"]}, pace={"drain_s": 0.5})
+    assert run.wait() == 1
+    said = (run.folder / "out.txt").read_text()
+    assert "was not there at the end (left with exit code 1: There is no such file)" in said
+
+
 def test_a_second_signal_ends_at_once(start_run):
     run = start_run(acts={"camera/north": ["stubborn"]})
     run.until(lambda: "camera/north is ready" in run.events(), what="ready")
