@@ -329,6 +329,8 @@ class Hub:
         for arrival, result in zip(arrivals, results, strict=True):
             if result.header is None:
                 self._count("lfr_hub_repeated_total", reason=result.repeats)
+                if result.repeats == "cooldown":
+                    _log.info("no second alert within the cool-down", camera=arrival.header.camera, seq=result.seq)
                 continue
             self._newest = result.seq
             self._publish("alert" if arrival.pictures else "sighting", result.header, arrival.pictures)

@@ -13,6 +13,7 @@ from alerts_material import alert, decision, picture, pictures, running, setting
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from appliance.alerts.alert import MAX_PICTURE_BYTES, PreviewHeader, Status, new_id
 from appliance.alerts.client import HubClient
@@ -71,6 +72,16 @@ class TestCameras:
             assert camera.ask(*alert_frames(again)) == [b"ack", again.id.encode(), b"1"]
             seen = sighting()
             assert camera.ask(b"sighting", body_of(seen)) == [b"ack", seen.id.encode(), b"2"]
+
+    def test_a_second_alert_within_the_cool_down_is_said(self, folder):
+        with (
+            capture_logs() as said,
+            running(settings(folder)) as hub,
+            Peer(zmq.DEALER, hub.settings.cameras) as camera,
+        ):
+            for made in (first := alert("N-1"), first, alert("N-1")):
+                camera.ask(*alert_frames(made))
+        assert [(one["camera"], one["seq"]) for one in said if "cool-down" in one["event"]] == [("north", 1)]
 
     def test_what_is_published_is_in_the_journal_already(self, folder):
         with (
