@@ -55,6 +55,7 @@ class Doctor:
             ("disk", lambda: machine.disk(self.config)),
             ("memory", lambda: machine.memory(self.config)),
             ("ports", lambda: machine.ports(self.config)),
+            ("console", lambda: machine.console(self.config)),
             ("clock", machine.clocks),
             ("cameras", self._cameras),
         ):

@@ -1,10 +1,11 @@
-"""What the doctor looks at on the machine itself: disk, memory, ports, clocks, modes of secret files."""
+"""What the doctor looks at on the machine itself: disk, memory, ports, console, clocks, modes of secret files."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import socket
+import ssl
 import stat
 import statistics
 import tempfile
@@ -23,6 +24,8 @@ from appliance.ops.findings import Finding
 
 SLOW_SYNC_S = 0.1
 MEMORY_PER_CAMERA_BYTES = 400_000_000
+MAX_SOCKET_BYTES = 107
+"""A Unix socket's path, without the byte that ends it (unix(7))."""
 CLOCK_UNSYNCHRONISED = 0x40
 """STA_UNSYNC of adjtimex(2)."""
 
@@ -111,10 +114,11 @@ def ports(config: Config) -> Iterator[Finding]:
         return
     given: dict[str, str] = {}
     for key, address in addresses(config).items():
-        if address in given:
-            yield Finding("ports", "fail", f"{key} and {given[address]} are both {address}.", "Give one another port.")
+        same = address.replace("localhost:", "127.0.0.1:")
+        if same in given:
+            yield Finding("ports", "fail", f"{key} and {given[same]} are both {address}.", "Give one another address.")
             continue
-        given[address] = key
+        given[same] = key
         why = taken(address)
         if why:
             yield Finding("ports", "fail", f"{key} {address} cannot be used: {why}.", "Choose another address or port.")
@@ -123,13 +127,12 @@ def ports(config: Config) -> Iterator[Finding]:
 
 
 def addresses(config: Config) -> dict[str, str]:
-    """Every `HOST:PORT` that a run would listen on, by its key in the configuration."""
+    """Every `HOST:PORT` and `ipc://` socket that a run would listen on, by its key in the configuration."""
     found = {"metrics.listen": config.metrics.listen}
     if config.console is not None:
         found["console.listen"] = config.console.listen
     for key, endpoint in (("alerts.publish", config.alerts.publish), ("alerts.replay", config.alerts.replay)):
-        if endpoint.startswith("tcp://"):
-            found[key] = urlsplit(endpoint).netloc
+        found[key] = urlsplit(endpoint).netloc if endpoint.startswith("tcp://") else endpoint
     return found
 
 
@@ -150,7 +153,9 @@ def require_free(config: Config, wait_s: float = 3.0) -> None:
 
 
 def taken(address: str) -> str:
-    """Why `HOST:PORT` cannot be listened on; empty when it can."""
+    """Why `HOST:PORT` or an `ipc://` socket cannot be listened on; empty when it can."""
+    if address.startswith("ipc://"):
+        return _socket_trouble(Path(address.removeprefix("ipc://")))
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
     try:
@@ -161,6 +166,42 @@ def taken(address: str) -> str:
     except OSError as error:
         return (error.strerror or str(error)).lower()
     return ""
+
+
+def _socket_trouble(path: Path) -> str:
+    """Why a Unix socket cannot be made; one that is there already is replaced, or found to be in use, by the hub."""
+    if str(path).startswith("@"):  # a name in the kernel, not a file
+        return ""
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return f"{path.parent} cannot be written by this user"
+    if path.exists() and not path.is_socket():
+        return "a file that is no socket is in the way"
+    if len(os.fsencode(path)) > MAX_SOCKET_BYTES:
+        return f"the path is longer than {MAX_SOCKET_BYTES} bytes"
+    return ""
+
+
+def console(config: Config) -> Iterator[Finding]:
+    """Whether the officers' page can be served, and whether anybody may sign in to it."""
+    section = config.console
+    if section is None:
+        return
+    if section.tls_cert is not None and section.tls_key is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(section.tls_cert, section.tls_key)
+        except OSError as error:  # also what is no certificate, or not that key's
+            text = f"console.tls_cert {section.tls_cert} and tls_key {section.tls_key} cannot be used"
+            why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+            yield Finding("console", "fail", f"{text}: {(why or 'unreadable').lower()}.", "Give the chain and its key.")
+        else:
+            yield Finding("console", "ok", "the certificate and its key fit together")
+    if config.users_file.exists():
+        yield Finding("console", "ok", f"who may sign in is in {config.users_file}")
+    else:
+        text = f"Nobody may sign in to the console: there is no {config.users_file}."
+        yield Finding("console", "warn", text, "Add officers with: lfr users add NAME --role operator -c CONFIG")
 
 
 def clocks() -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import pytest
 from appliance import config as configuration
 from appliance.config import Camera
 from appliance.deployment import authority
+from appliance.errors import LfrError
 from appliance.ops import doctor, eyes, machine
 from appliance.ops.findings import guarded, healthy
 from appliance.ops.runtime import RunLock
@@ -29,6 +30,12 @@ def config_of(folder: Path, **sections):
         **sections,
     }
     return configuration.parse(document, folder / "config.yaml")
+
+
+def free_listen() -> str:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{sock.getsockname()[1]}"
 
 
 def levels(findings) -> list[str]:
@@ -65,9 +72,41 @@ def test_a_taken_port_fails_and_two_uses_of_one_port_fail(tmp_path):
         sock.listen()
         taken = f"127.0.0.1:{sock.getsockname()[1]}"
         found = list(machine.ports(config_of(tmp_path, metrics={"listen": taken})))
-    assert levels(found) == ["fail"]
+    assert levels(found) == ["fail", "ok", "ok"]
     same = config_of(tmp_path, metrics={"listen": taken}, console={"listen": taken})
     assert any("are both" in finding.text for finding in machine.ports(same))
+
+
+def test_one_port_under_two_names_of_this_machine_fails(tmp_path):
+    alerts = {"state_dir": "state", "publish": "tcp://localhost:5557", "replay": "tcp://127.0.0.1:5557"}
+    assert any("are both" in finding.text for finding in machine.ports(config_of(tmp_path, alerts=alerts)))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("gone/p", "there is no folder"), ("taken", "is in the way"), ("p" * 100, "is longer than 107 bytes")],
+)
+def test_a_socket_that_cannot_be_made_fails_and_keeps_a_run_from_starting(tmp_path, name, why):
+    (tmp_path / "taken").touch()
+    alerts = {"state_dir": "state", "publish": f"ipc://{tmp_path}/{name}", "replay": f"ipc://{tmp_path}/r"}
+    config = config_of(tmp_path, alerts=alerts, metrics={"listen": free_listen()})
+    found = list(machine.ports(config))
+    assert levels(found) == ["ok", "fail", "ok"]
+    assert why in found[1].text
+    with pytest.raises(LfrError, match="cannot be used"):
+        machine.require_free(config, wait_s=0)
+
+
+def test_a_console_that_nobody_can_use_is_told(tmp_path):
+    console = {"listen": "127.0.0.1:8080", "tls_cert": "a.pem", "tls_key": "a.key"}
+    found = list(machine.console(config_of(tmp_path, console=console)))
+    assert [(one.level, one.area) for one in found] == [("fail", "console"), ("warn", "console")]
+    assert "no such file" in found[0].text
+    (tmp_path / "a.pem").write_text("no certificate")
+    (tmp_path / "a.key").write_text("no key")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "users.json").touch()
+    assert levels(machine.console(config_of(tmp_path, console=console))) == ["fail", "ok"]
 
 
 def test_ports_of_a_running_appliance_are_not_called_taken(tmp_path):
