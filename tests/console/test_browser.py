@@ -256,6 +256,25 @@ def test_one_key_with_shift_records_at_once_and_nothing_is_decided_by_itself(ope
     expect(card(page, alert)).to_contain_text("Cannot tell")
 
 
+def decisions_of(street, alert):
+    with street.client("sam") as sam:
+        return [(d["value"], d["reason"]) for d in sam.get(f"/api/alerts/{alert.id}").json()["decisions"]]
+
+
+def test_enter_on_another_button_is_that_buttons_while_a_decision_waits_for_its_reason(open_page, street):
+    decide_everything(street)
+    page = open_page("anna")
+    alert = street.publish(quick=True)
+    expect(opened_alert(page, alert)).to_be_visible()
+    page.keyboard.press("m")
+    expect(page.locator(".arm")).to_be_visible()
+    page.focus("#tool-sound")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tool-sound")).to_contain_text("Muted")
+    expect(page.locator(".arm")).to_be_visible()
+    assert decisions_of(street, alert) == []
+
+
 def test_a_new_alert_never_displaces_the_one_that_is_looked_at_and_nothing_jumps(open_page, street):
     decide_everything(street)
     page = open_page("anna")

@@ -269,8 +269,7 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, textarea, select") || ($("help").open && event.key !== "?")) return;
   const name = event.key.toLowerCase();
   const onButton = event.target.closest("button, a");
-  if (name === "enter" && onButton && !panel.armed) return; // Enter on a focused button is that button's
-  if (name === "enter" && onButton && onButton.closest(".arm")) return;
+  if (name === "enter" && onButton) return; // Enter on a focused button is that button's, also while a decision waits for its reason
   if (event.key === "?") toggleHelp();
   else if (name === "j" || event.key === "ArrowDown") { if (view !== "alerts" || (event.key === "ArrowDown" && panel.armed)) return; step(1); }
   else if (name === "k" || event.key === "ArrowUp") { if (view !== "alerts" || (event.key === "ArrowUp" && panel.armed)) return; step(-1); }
