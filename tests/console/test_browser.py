@@ -275,6 +275,19 @@ def test_enter_on_another_button_is_that_buttons_while_a_decision_waits_for_its_
     assert decisions_of(street, alert) == []
 
 
+def test_a_double_click_on_an_answer_does_not_choose_the_reason_that_appears_under_it(open_page, street):
+    decide_everything(street)
+    page = open_page("anna")
+    alert = street.publish(quick=True)
+    expect(opened_alert(page, alert)).to_be_visible()
+    for name, title in (("match", "Match – why?"), ("no_match", "No match – why?")):
+        page.dblclick(f"[data-key={name}]")
+        expect(page.locator(".arm h2")).to_have_text(title)
+        page.wait_for_timeout(200)
+        assert decisions_of(street, alert) == []
+        page.keyboard.press("Escape")
+
+
 def test_a_new_alert_never_displaces_the_one_that_is_looked_at_and_nothing_jumps(open_page, street):
     decide_everything(street)
     page = open_page("anna")

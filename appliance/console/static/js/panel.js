@@ -17,6 +17,11 @@ export class Panel {
     this.armed = null; // {kind, value} that waits for its reason; never chosen by the page
     this.message = "";
     this.root = $("panel");
+    this.root.addEventListener("click", (event) => { // a double click is one answer: its second half would fall on a reason
+      if (event.detail < 2) return;
+      event.preventDefault();
+      event.stopPropagation();
+    }, { capture: true });
   }
 
   get kase() {
