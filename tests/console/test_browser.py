@@ -22,6 +22,7 @@ playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright i
 expect = playwright_api.expect
 
 DESK = {"width": 1440, "height": 900}
+TABLET = {"width": 1024, "height": 768}
 PHONE = {"width": 390, "height": 844}
 
 
@@ -454,6 +455,32 @@ def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page, s
     with street.client("sam") as sam:
         decisions = sam.get(f"/api/alerts/{alert.id}").json()["decisions"]
     assert [d["value"] for d in decisions] == ["match", "passed_on", "do_not_engage"]
+
+
+def test_an_alert_that_opens_by_itself_on_a_tablet_rings_until_the_engagement_officer_is_there(open_page, street):
+    decide_everything(street)
+    page = open_page("eve", viewport=TABLET)
+    for case in page.locator(".cards li.fresh").all():
+        case.locator("button").click()
+    alert = street.publish(quick=True)
+    street.settled()
+    with street.client("sam") as sam:
+        path = f"/api/alerts/{alert.id}/decisions"
+        until = time.monotonic() + 5
+        while sam.get(f"/api/alerts/{alert.id}").status_code != 200:
+            assert time.monotonic() < until
+        sent = {"id": f"pass-1-{alert.id}", "kind": "passed_on", "value": "passed_on"}
+        assert sam.post(path, json=sent).status_code == 200
+        expect(card(page, alert)).to_be_visible()
+        page.wait_for_timeout(400)
+        expect(page.locator("body")).to_have_class(re.compile("ringing"))
+        card(page, alert).locator("button").click()
+        expect(page.locator("body")).not_to_have_class(re.compile("ringing"))
+        back = {"id": f"back-{alert.id}", "kind": "undo", "value": "undo", "undoes": sent["id"]}
+        assert sam.post(path, json=back).status_code == 200
+        expect(card(page, alert)).to_have_count(0)
+        assert sam.post(path, json={**sent, "id": f"pass-2-{alert.id}"}).status_code == 200
+    expect(page.locator("body")).to_have_class(re.compile("ringing"))
 
 
 def test_the_mute_is_counted_down_and_ends_by_itself(open_page, street):

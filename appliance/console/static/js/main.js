@@ -62,8 +62,10 @@ function select(id, byHand = false) {
   selected = kase ? id : null;
   if (kase) {
     if (!store.seenAt.has(id)) store.seenAt.set(id, performance.now());
-    seenHere.add(id);
-    if (byHand) document.body.classList.add("detail");
+    if (byHand) {
+      seenHere.add(id);
+      document.body.classList.add("detail");
+    }
   } else {
     document.body.classList.remove("detail");
   }
@@ -150,6 +152,7 @@ store.addEventListener("replaced", ({ detail: { fresh, first } }) => {
   if (!first && fresh.length) announce(`${fresh.length} alerts came while the connection was lost`);
 });
 store.addEventListener("gone", ({ detail: { id } }) => {
+  seenHere.delete(id); // passed on once more, it is new once more
   if (id === selected) {
     toast("That alert is no longer shown to you.");
     select(null);
@@ -288,6 +291,7 @@ document.addEventListener("keydown", (event) => {
 let toldActive = 0;
 function touched() {
   touchedAt = performance.now();
+  if (selected && view === "alerts") seenHere.add(selected); // what opened by itself has been seen when somebody is there
   if (touchedAt - toldActive < 60_000 && store.sessionLeft > 300) return;
   toldActive = touchedAt;
   fetch("/api/active", { method: "POST", headers: { "x-csrf-token": csrf } }).catch(() => { toldActive = 0; });
