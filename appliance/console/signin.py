@@ -120,13 +120,13 @@ class Door:
             return None, "The sign-in page had expired. Try again."
         name, password = fields.get("name", "")[:64], fields.get("password", "")
         address = request.client.host if request.client else ""
-        wait = self.lock_out.wait_s(name, address)
-        if wait > 0:
-            return None, f"Too many attempts. Wait {_duration(wait)}, then try again."
         async with self._hashing:
+            wait = self.lock_out.wait_s(name, address)  # asked here: a hundred at once wait for their turn, then see it
+            if wait > 0:
+                return None, f"Too many attempts. Wait {_duration(wait)}, then try again."
             user = await asyncio.to_thread(self._users.check, name, password)
+            wait = 0.0 if user is not None else self.lock_out.failed(name, address)
         if user is None:
-            wait = self.lock_out.failed(name, address)
             shown = name.strip().lower()
             self._trail.note(act("user.refused", shown, address=address))
             if wait:

@@ -1,17 +1,25 @@
 """What the console answers: to the signed in, to nobody else, and to bad input."""
 
+import asyncio
 import hashlib
 import io
 import json
 import time
 import uuid
 import zipfile
+from urllib.parse import urlencode
 
 import httpx
 import pytest
 from console_stage import PASSWORD, _field
+from starlette.requests import Request
 
 from appliance.console.guard import hosts_of
+from appliance.console.sessions import FREE_ATTEMPTS
+from appliance.console.settings import ConsoleSettings
+from appliance.console.signin import Door
+from appliance.console.trail import Trail
+from appliance.console.users import UserFile
 
 
 @pytest.fixture(scope="module")
@@ -316,3 +324,31 @@ def test_evidence_is_one_file_whose_hashes_hold_and_are_recorded(stage, anna, sa
     assert json.loads(files["decisions.json"])[0]["by"] == "anna"
     assert b"<b>scar" not in files["index.html"]
     assert acts_of(stage, "export.alert", lambda record: record.details["sha256"] == digest)
+
+
+def test_guessing_with_many_attempts_at_once_counts_as_guessing_one_after_the_other(tmp_path):
+    users = UserFile(tmp_path / "users.json")
+    users.add("slow", "viewer", PASSWORD)
+    settings = ConsoleSettings("127.0.0.1:1", "ipc:///nowhere", "ipc:///nowhere", users.path)
+    door = Door(settings, users, Trail(None))
+    secret, token = door.form_token(Request({"type": "http", "headers": []}))
+
+    async def guess(i):
+        form = urlencode({"name": "slow", "password": f"wrong {i} wrong", "token": token, "next": "/"}).encode()
+        headers = {"content-type": "application/x-www-form-urlencoded", "cookie": f"lfr-form={secret}"}
+        scope = {
+            "type": "http",
+            "client": ("127.0.0.1", 1),
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
+
+        async def receive():
+            return {"type": "http.request", "body": form}
+
+        return (await door.sign_in(Request(scope, receive)))[1]
+
+    async def at_once():
+        return await asyncio.gather(*(guess(i) for i in range(30)))
+
+    answers = asyncio.run(at_once())
+    assert sum("is wrong" in answer for answer in answers) <= FREE_ATTEMPTS + 1
