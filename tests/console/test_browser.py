@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from console_browser import ARGUMENTS, CHROMIUM, MISSING, snap
 from console_stage import PASSWORD, open_stage
+from relay import Relay
 
 from appliance.alerts.alert import CameraState, Degradation
 from appliance.types import utc_now
@@ -412,6 +413,26 @@ def test_a_page_that_lost_the_console_takes_up_where_it_was(open_page, street):
     page.wait_for_timeout(300)
     page.context.set_offline(False)
     expect(card(page, missed)).to_have_count(1)
+
+
+def test_while_the_console_is_away_the_page_says_how_old_it_is_and_a_dead_connection_does_not_hold_it_up(
+    open_page, street
+):
+    with Relay(street.port) as relay:
+        page = open_page("anna", expected=["ERR_"])
+        page.goto(street.url.replace(str(street.port), str(relay.port)))
+        expect(page.locator("#banner-text")).to_have_text("Everything works.")
+        relay.let_down()  # what is under way is never answered: a network that drops everything
+        text = page.locator("#banner-text")
+        expect(text).to_contain_text("No connection to the console", timeout=9000)
+        with page.expect_request("**/api/stream*", timeout=9000):
+            relay.refuse()
+        ages = []
+        for _ in range(10):
+            page.wait_for_timeout(250)
+            ages.append(int(re.search(r"What you see is (\d+) s old", text.inner_text())[1]))
+        assert ages == sorted(ages)
+        assert ages[0] >= 5
 
 
 def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page, street, shots):

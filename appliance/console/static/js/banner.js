@@ -15,7 +15,8 @@ export function problems(store) {
   const { status, link } = store;
   if (!store.connected && !store.everConnected && performance.now() < CONNECTING_MS) return found; // a page that is just opening
   if (!store.connected) {
-    const heard = store.everConnected ? ` What you see is ${old(performance.now() - store.lastHeard)}.` : "";
+    const silent = link?.heard_at ? store.ageOf(link.heard_at) : performance.now() - store.lastHeard;
+    const heard = store.everConnected ? ` What you see is ${old(silent)}.` : "";
     found.push({ level: "bad", text: `No connection to the console.${heard} Trying again by itself.` });
     return found;
   }

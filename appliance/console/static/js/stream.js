@@ -1,6 +1,7 @@
 // The one connection to the console: server-sent events, taken up again where they broke off.
 
 const SILENT_MS = 4000;
+const ANSWER_MS = 4000;
 const FRESH_AFTER_MS = 10 * 60 * 1000;
 
 export function openStream(store) {
@@ -8,10 +9,11 @@ export function openStream(store) {
   let wait = 400;
   let timer = 0;
   let lostAt = 0;
+  let aliveAt = 0; // when this connection was begun, or last heard
 
   const listen = (name, handler) =>
     source.addEventListener(name, (event) => {
-      store.lastHeard = performance.now();
+      store.lastHeard = aliveAt = performance.now();
       handler(event.data ? JSON.parse(event.data) : {}, event);
     });
 
@@ -25,7 +27,7 @@ export function openStream(store) {
     // After a long absence what was deleted meanwhile must leave the page too: start from a snapshot.
     if (lostAt && performance.now() - lostAt > FRESH_AFTER_MS) store.position = "";
     source = new EventSource(`/api/stream?previews=1&after=${encodeURIComponent(store.position)}`);
-    store.lastHeard = performance.now();
+    aliveAt = performance.now();
     listen("snapshot", (data, event) => {
       keep(event);
       store.replaceAll(data);
@@ -74,7 +76,7 @@ export function openStream(store) {
       store.emit("link");
     }
     try {
-      const answer = await fetch("/api/session");
+      const answer = await fetch("/api/session", { signal: AbortSignal.timeout(ANSWER_MS) });
       if (answer.status === 401) {
         store.emit("signedout", { message: "You have been signed out." });
         return;
@@ -87,7 +89,7 @@ export function openStream(store) {
   }
 
   setInterval(() => {
-    if (source.readyState !== EventSource.CLOSED && performance.now() - store.lastHeard > SILENT_MS) lost();
+    if (source.readyState !== EventSource.CLOSED && performance.now() - aliveAt > SILENT_MS) lost();
   }, 1000);
   addEventListener("offline", () => lost());
   addEventListener("online", () => { wait = 400; connect(); });
