@@ -378,6 +378,28 @@ def test_a_conflict_is_a_clear_sentence_on_the_page(open_page, street):
     expect(page.locator("#panel .stands[data-value=match]")).to_be_visible()
 
 
+def test_a_conflict_on_an_alert_that_is_no_longer_looked_at_names_it(open_page, street):
+    decide_everything(street)
+    page = open_page("ben", expected=["409"])
+    alert = street.publish(2, quick=True)
+    expect(opened_alert(page, alert)).to_be_visible()
+
+    def late(route):
+        with street.client("sam") as sam:
+            body = {"id": f"sam-{alert.id}", "kind": "operator", "value": "match"}
+            sam.post(f"/api/alerts/{alert.id}/decisions", json=body)
+        route.continue_()
+
+    page.route("**/decisions", late)
+    page.evaluate(
+        """() => { document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'N', shiftKey: true, bubbles: true}));
+        document.querySelector('.tabs a[data-view=history]').click(); }"""
+    )
+    toast = page.locator(".toast[data-level=bad]")
+    expect(toast).to_contain_text("sam decided first: “Match”")
+    expect(toast).to_contain_text(f"Theft, {alert.entry.label}, camera north, ")
+
+
 def test_after_the_hub_was_killed_the_page_says_so_and_catches_up_without_loss_or_repetition(open_page, street):
     page, idle = open_page("anna", expected=["503"]), open_page("eve", viewport=PHONE)
     before = street.publish(quick=True)

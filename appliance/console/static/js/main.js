@@ -172,12 +172,20 @@ outbox.addEventListener("sent", ({ detail: { item, answer } }) => {
 });
 outbox.addEventListener("refused", ({ detail: { item, answer } }) => {
   const text = answer.code === "conflict" ? conflictText(item, answer) : `“${VALUES[item.body.value]}” was not recorded. ${answer.message}`;
-  if (item.alertId === selected) {
+  if (item.alertId === selected && view === "alerts" && !panel.armed) {
     panel.message = text;
     panel.draw();
-  } else toast(text, "bad");
+  } else toast(`${named(item.alertId)}: ${text}`, "bad");
 });
 outbox.addEventListener("signedout", () => signedOut());
+
+/** Which alert a message is about, when another one may be on the screen. */
+function named(id) {
+  const kase = store.cases.get(id);
+  if (!kase) return "An alert that has left this page";
+  const { entry, camera, captured_at: at } = kase.alert;
+  return `${category(entry.category)}, ${entry.label || entry.id}, camera ${camera}, ${clock(at)}`;
+}
 
 function conflictText(item, answer) {
   const other = answer.standing;
