@@ -486,6 +486,7 @@ def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page, s
         box = page.get_by_role("button", name=name, exact=True).bounding_box()
         assert box["height"] >= 44
         assert box["y"] + box["height"] <= PHONE["height"]
+    expect(page.get_by_text("Whole story")).to_have_count(0)  # which this role has no page for
     snap(page, shots / "phone.jpg")
     page.context.set_offline(True)
     page.get_by_role("button", name="Do not engage", exact=True).tap()

@@ -212,7 +212,7 @@ export class Panel {
       this.may("operator") && stands.operator ? this.nextButton() : null,
       h("button", { type: "button", class: "quiet", "data-key": "undo", disabled: !undo, onclick: () => this.undo() }, key("U"),
         h("span", {}, undo ? `Undo “${VALUES[undo.value]}”${undo.by === this.me.name ? "" : ` by ${undo.by}`}` : "Undo")),
-      h("a", { class: "quiet", href: `/alerts/${kase.alert.id}`, "data-route": true }, h("span", {}, "Whole story"))));
+      this.may("history") ? h("a", { class: "quiet", href: `/alerts/${kase.alert.id}`, "data-route": true }, h("span", {}, "Whole story")) : null));
     return out;
   }
 
