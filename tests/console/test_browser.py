@@ -149,6 +149,22 @@ def test_an_alert_that_arrives_while_looking_is_there_within_a_second_and_opens_
     snap(page, shots / "alert-dark.jpg")
 
 
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (820, 1180)])
+def test_on_a_tablet_both_faces_are_whole_beside_the_answers(open_page, street, width, height):
+    alert = street.publish(1, quick=True)
+    street.settled()
+    page = open_page("anna", viewport={"width": width, "height": height})
+    look_at(page, alert)
+    room = page.locator("#centre").bounding_box()
+    for i in range(2):
+        box = page.locator("#centre .face-frame").nth(i).bounding_box()
+        assert box["width"] > 200
+        assert box["y"] + box["height"] <= room["y"] + room["height"]
+    for name in ("match", "no_match", "cannot_tell"):
+        box = page.locator(f"#panel [data-key={name}]").bounding_box()
+        assert box["y"] + box["height"] <= height
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_axe_finds_nothing_serious(open_page, street, theme):
     axe = pytest.importorskip("axe_core_python", reason="axe is missing: pip install axe-core-python")
