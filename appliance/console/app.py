@@ -281,7 +281,11 @@ class ConsoleApp:
             return self.door.sessions.seconds_left(session) if self.door.valid(session) else 0.0
 
         chunks = self.desk.stream(
-            session.user, after, previews=request.query_params.get("previews") == "1", seconds_left=seconds_left
+            session.user,
+            after,
+            previews=request.query_params.get("previews") == "1",
+            seconds_left=seconds_left,
+            session=session.token,
         )
         return StreamingResponse(chunks, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 

@@ -22,6 +22,7 @@ LOST_AFTER_S = 3.5
 BEAT_EVERY_S = 1.0
 CATCH_UP_S = 5.0
 MAX_LISTENERS = 100
+MAX_OF_A_SESSION = 4  # a browser makes six connections to one console, and a stream keeps one for itself
 MAX_CAMERAS = 64
 RESUME_LIMIT = 400
 
@@ -29,8 +30,11 @@ RESUME_LIMIT = 400
 class Listener:
     """One open page."""
 
-    def __init__(self, user: User, *, previews: bool) -> None:
+    def __init__(self, user: User, session: str, *, previews: bool) -> None:
         self.user = user
+        self.session = session
+        self.began_s = time.monotonic()
+        self.displaced = False
         self.previews = previews and user.may("live")
         self.dirty: OrderedDict[str, None] = OrderedDict()
         self.gone: OrderedDict[str, None] = OrderedDict()
@@ -187,16 +191,18 @@ class Desk:
         return status
 
     async def stream(
-        self, user: User, after: str, *, previews: bool, seconds_left: Callable[[], float]
+        self, user: User, after: str, *, previews: bool, seconds_left: Callable[[], float], session: str = ""
     ) -> AsyncIterator[bytes]:
         """Server-sent events for one page: what changed after the position `after` (or a snapshot), then all changes.
 
-        `seconds_left` says how long the session still lasts; at 0 the stream ends with `signedout`.
+        `seconds_left` says how long the session still lasts; at 0 the stream ends with `signedout`. Beyond
+        `MAX_OF_A_SESSION` streams of one `session` the oldest of them ends with `displaced`.
         """
+        self._displace(session)
         if len(self._listeners) >= MAX_LISTENERS:
             yield _sse("busy", {"message": f"{MAX_LISTENERS} pages are open already. Close one and reload."})
             return
-        listener = Listener(user, previews=previews)
+        listener = Listener(user, session, previews=previews)
         self._listeners.add(listener)
         try:
             yield b"retry: 1000\n\n"
@@ -212,6 +218,9 @@ class Desk:
                 listener.cameras.update(dict.fromkeys(self._previews))
             next_beat = 0.0
             while not self._closing.is_set():
+                if listener.displaced:
+                    yield _sse("displaced", {})
+                    return
                 left = seconds_left()
                 if left <= 0:
                     yield _sse("signedout", {"message": "Your session has ended. Sign in again."})
@@ -230,6 +239,14 @@ class Desk:
             yield _sse("closing", {})
         finally:
             self._listeners.discard(listener)
+
+    def _displace(self, session: str) -> None:
+        """Make room for one more page of a session; a page that cannot be reached any more gives its place up too."""
+        own = [listener for listener in self._listeners if session and listener.session == session]
+        for oldest in sorted(own, key=lambda listener: listener.began_s)[: max(0, len(own) - MAX_OF_A_SESSION + 1)]:
+            oldest.displaced = True
+            oldest.wake.set()
+            self._listeners.discard(oldest)
 
     def _beat(self, seconds_left: float) -> bytes:
         return _sse("beat", {"now": utc_text(utc_now()), "session_s": round(seconds_left), **self.link()})

@@ -473,6 +473,26 @@ def test_while_the_console_is_away_the_page_says_how_old_it_is_and_a_dead_connec
         assert ages[0] >= 5
 
 
+def test_a_browser_with_many_pages_open_still_decides_and_the_oldest_page_says_that_it_rests(open_page, street):
+    decide_everything(street)
+    oldest = open_page("anna")
+    pages = [oldest]
+    for _ in range(6):
+        pages.append(oldest.context.new_page())
+        pages[-1].goto(street.url)
+        pages[-1].wait_for_selector("#banner[data-level=good]", timeout=8000)
+    alert = street.publish(quick=True)
+    expect(opened_alert(pages[-1], alert)).to_be_visible()
+    pages[-1].keyboard.press("Shift+N")
+    expect(card(pages[-1], alert)).to_contain_text("No match")
+    expect(oldest.locator("#banner-text")).to_contain_text("too many pages open")
+    expect(card(oldest, alert)).to_have_count(0)
+    oldest.bring_to_front()
+    oldest.keyboard.press("j")
+    expect(card(oldest, alert)).to_contain_text("No match")
+    expect(oldest.locator("#banner")).to_have_attribute("data-level", "good")
+
+
 def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page, street, shots):
     decide_everything(street)
     page = open_page(

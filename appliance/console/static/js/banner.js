@@ -17,7 +17,9 @@ export function problems(store) {
   if (!store.connected) {
     const silent = link?.heard_at ? store.ageOf(link.heard_at) : performance.now() - store.lastHeard;
     const heard = store.everConnected ? ` What you see is ${old(silent)}.` : "";
-    found.push({ level: "bad", text: `No connection to the console.${heard} Trying again by itself.` });
+    found.push({ level: "bad", text: store.resting
+      ? `This browser has too many pages open: this one shows nothing new until you use it.${heard}`
+      : `No connection to the console.${heard} Trying again by itself.` });
     return found;
   }
   if (link && link.hub === "lost") {

@@ -9,6 +9,7 @@ export class Store extends EventTarget {
     this.link = null; // page ↔ console ↔ hub
     this.connected = false;
     this.everConnected = false;
+    this.resting = false; // too many pages of this browser are open, and this one was the oldest
     this.lastHeard = 0; // performance.now() of the last sign of life from the console
     this.offset = 0; // the console's clock minus this one, ms
     this.sessionLeft = Infinity;

@@ -63,8 +63,25 @@ export function openStream(store) {
       source.close();
       store.emit("signedout", data);
     });
+    listen("displaced", () => rest());
     listen("closing", () => lost());
     source.onerror = () => lost();
+  }
+
+  /** Too many pages of this browser are open: this one rests until somebody looks at it or uses it. */
+  function rest() {
+    source.close();
+    clearTimeout(timer);
+    store.resting = true;
+    store.connected = false;
+    lostAt = performance.now();
+    store.emit("link");
+  }
+
+  function resume() {
+    if (!store.resting || document.hidden) return;
+    store.resting = false;
+    connect();
   }
 
   async function lost() {
@@ -92,6 +109,8 @@ export function openStream(store) {
     if (source.readyState !== EventSource.CLOSED && performance.now() - aliveAt > SILENT_MS) lost();
   }, 1000);
   addEventListener("offline", () => lost());
-  addEventListener("online", () => { wait = 400; connect(); });
+  addEventListener("online", () => { wait = 400; if (!store.resting) connect(); });
+  document.addEventListener("visibilitychange", resume);
+  for (const name of ["keydown", "pointerdown", "focus"]) addEventListener(name, resume);
   connect();
 }
