@@ -286,6 +286,7 @@ class ConsoleApp:
             previews=request.query_params.get("previews") == "1",
             seconds_left=seconds_left,
             session=session.token,
+            can_last=lambda: self.door.sessions.can_last(session),
         )
         return StreamingResponse(chunks, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 

@@ -191,12 +191,20 @@ class Desk:
         return status
 
     async def stream(
-        self, user: User, after: str, *, previews: bool, seconds_left: Callable[[], float], session: str = ""
+        self,
+        user: User,
+        after: str,
+        *,
+        previews: bool,
+        seconds_left: Callable[[], float],
+        session: str = "",
+        can_last: Callable[[], bool] = lambda: True,
     ) -> AsyncIterator[bytes]:
         """Server-sent events for one page: what changed after the position `after` (or a snapshot), then all changes.
 
-        `seconds_left` says how long the session still lasts; at 0 the stream ends with `signedout`. Beyond
-        `MAX_OF_A_SESSION` streams of one `session` the oldest of them ends with `displaced`.
+        `seconds_left` says how long the session still lasts; at 0 the stream ends with `signedout`; `can_last`
+        whether using the page would put that off. Beyond `MAX_OF_A_SESSION` streams of one `session` the oldest of
+        them ends with `displaced`.
         """
         self._displace(session)
         if len(self._listeners) >= MAX_LISTENERS:
@@ -210,7 +218,7 @@ class Desk:
             while not self.caught_up and time.monotonic() < patience and not self._closing.is_set():
                 if time.monotonic() >= next_beat:  # a page that hears nothing takes the console for dead
                     next_beat = time.monotonic() + BEAT_EVERY_S
-                    yield self._beat(seconds_left())
+                    yield self._beat(seconds_left(), can_last())
                 await asyncio.sleep(0.05)  # a console that has just started would answer with less than it will know
             for chunk in self._beginning(user, after):
                 yield chunk
@@ -227,7 +235,7 @@ class Desk:
                     return
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + BEAT_EVERY_S
-                    yield self._beat(left)
+                    yield self._beat(left, can_last())
                 for chunk in self._changes(listener):
                     yield chunk
                 try:
@@ -248,8 +256,9 @@ class Desk:
             oldest.wake.set()
             self._listeners.discard(oldest)
 
-    def _beat(self, seconds_left: float) -> bytes:
-        return _sse("beat", {"now": utc_text(utc_now()), "session_s": round(seconds_left), **self.link()})
+    def _beat(self, seconds_left: float, can_last: bool) -> bytes:
+        told = {"now": utc_text(utc_now()), "session_s": round(seconds_left), "session_can_last": can_last}
+        return _sse("beat", {**told, **self.link()})
 
     def _beginning(self, user: User, after: str) -> list[bytes]:
         epoch, seq = parse_event_id(after)

@@ -100,6 +100,10 @@ class Sessions:
         now = self._clock()
         return min(session.began_s + self._lifetime_s, session.active_s + self._idle_s) - now
 
+    def can_last(self, session: Session) -> bool:
+        """Whether doing something now would put the end off; near the end of the session's hours it no longer does."""
+        return session.began_s + self._lifetime_s > session.active_s + self._idle_s
+
     def alive(self, session: Session) -> bool:
         """Whether it still is a session."""
         return self.get(session.token) is session

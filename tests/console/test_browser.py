@@ -614,6 +614,17 @@ def test_a_session_that_ends_takes_the_alert_off_the_screen(open_page, street):
     assert alert.entry.label not in page.content()
 
 
+def test_a_session_whose_hours_end_does_not_ask_for_a_key_that_would_not_help(browser):
+    with open_stage(session_hours=0.05) as stage, stage.client("anna") as client:
+        where = browser.new_context(viewport=DESK)
+        where.add_cookies([{"name": "lfr-session", "value": client.cookies["lfr-session"], "url": stage.url}])
+        page = where.new_page()
+        page.goto(stage.url)
+        expect(page.locator("#banner-text")).to_contain_text("You will be signed out in 2:")
+        expect(page.locator("#banner-text")).to_contain_text("sign out and in again before that")
+        where.close()
+
+
 def test_the_live_view_shows_pictures_and_says_what_is_wrong(open_page, street, shots):
     good = street.cameras[1]
     street.previews = True

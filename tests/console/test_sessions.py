@@ -42,6 +42,18 @@ def test_a_session_ends_after_its_hours_however_busy(clock):
     assert sessions.get(session.token) is None
 
 
+def test_near_the_end_of_its_hours_a_session_no_longer_promises_to_last(clock):
+    sessions = Sessions(hours=1, idle_minutes=30, clock=clock)
+    session = sessions.open(ANNA)
+    assert sessions.can_last(session)
+    clock.now += 1799
+    sessions.touch(session)
+    assert sessions.can_last(session)
+    clock.now += 2
+    sessions.touch(session)
+    assert not sessions.can_last(session)
+
+
 def test_a_session_ends_when_nobody_does_anything(clock):
     sessions = Sessions(hours=8, idle_minutes=10, clock=clock)
     session = sessions.open(ANNA)

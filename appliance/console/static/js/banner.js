@@ -30,7 +30,8 @@ export function problems(store) {
     found.push({ level: "warn", text: `${link.acts_waiting} views and sign-ins wait for the audit record.` });
   }
   if (store.sessionLeft < 300) {
-    found.push({ level: "warn", text: `You will be signed out in ${countdown(store.sessionLeft * 1000)}. Press any key to stay.` });
+    const stay = store.sessionCanLast ? "Press any key to stay." : "Your hours are over: sign out and in again before that.";
+    found.push({ level: "warn", text: `You will be signed out in ${countdown(store.sessionLeft * 1000)}. ${stay}` });
   }
   if (status) {
     for (const item of status.degraded) {

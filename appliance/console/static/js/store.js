@@ -13,6 +13,7 @@ export class Store extends EventTarget {
     this.lastHeard = 0; // performance.now() of the last sign of life from the console
     this.offset = 0; // the console's clock minus this one, ms
     this.sessionLeft = Infinity;
+    this.sessionCanLast = true; // whether using the page puts that end off
     this.older = false; // whether some that wait are too old to be here: history has them
     this.seenAt = new Map(); // alert id → performance.now() when this page first showed it
   }

@@ -49,6 +49,7 @@ export function openStream(store) {
       lostAt = 0;
       store.offset = Date.parse(data.now) - Date.now();
       store.sessionLeft = data.session_s;
+      store.sessionCanLast = data.session_can_last;
       store.link = data;
       if (!store.connected) {
         store.connected = true;
