@@ -22,14 +22,17 @@ def build(case: Case, pictures: Sequence[bytes], exported_by: str, now: datetime
     In it: the three pictures as they were published, `alert.json`, `decisions.json` (every one, undone ones too),
     `index.html` to read, and `manifest.json` with the SHA-256 of each of the others.
     """
-    alert = case.alert
+    alert, decisions = case.alert, list(case.decisions)
+    words = {decision.id: decision_words(decision) for decision in decisions}
     files: dict[str, bytes] = {f"{name}.jpg": picture for name, picture in zip(NAMES, pictures, strict=True)}
     files["alert.json"] = _json(alert.model_dump(mode="json"))
-    files["decisions.json"] = _json([decision.model_dump(mode="json") for decision in case.decisions])
+    files["decisions.json"] = _json([decision.model_dump(mode="json") for decision in decisions])
     environment = Environment(loader=PackageLoader("appliance.console"), autoescape=select_autoescape())
     page = environment.get_template("evidence.html").render(
         alert=alert,
-        decisions=[(decision, decision_words(decision)) for decision in case.decisions],
+        decisions=[(decision, words[decision.id]) for decision in decisions],
+        words_of=words,
+        taken_back={decision.undoes for decision in decisions if decision.undoes},
         above=alert.score - alert.threshold,
         exported_by=exported_by,
         exported_at=utc_text(now),

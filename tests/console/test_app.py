@@ -326,6 +326,20 @@ def test_evidence_is_one_file_whose_hashes_hold_and_are_recorded(stage, anna, sa
     assert acts_of(stage, "export.alert", lambda record: record.details["sha256"] == digest)
 
 
+def test_evidence_says_which_decision_was_taken_back(stage, anna, sam, alert):
+    first = decide(anna, alert, value="match").json()
+    decide(anna, alert, "undo", "undo", undoes=first["id"])
+    decide(anna, alert, value="no_match")
+    until = time.monotonic() + 5
+    while len(sam.get(f"/api/alerts/{alert.id}").json()["decisions"]) < 3:
+        assert time.monotonic() < until
+    answer = sam.post(f"/api/alerts/{alert.id}/export")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        rows = [row for row in archive.read("index.html").decode().split("<tr>") if "by anna" in row]
+    assert ["Taken back later" in row for row in rows] == [True, False, False]
+    assert f"Takes back: Match by anna at {first['at']}" in rows[1]
+
+
 def test_guessing_with_many_attempts_at_once_counts_as_guessing_one_after_the_other(tmp_path):
     users = UserFile(tmp_path / "users.json")
     users.add("slow", "viewer", PASSWORD)
