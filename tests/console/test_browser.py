@@ -416,6 +416,21 @@ def test_a_conflict_on_an_alert_that_is_no_longer_looked_at_names_it(open_page, 
     expect(toast).to_contain_text(f"Theft, {alert.entry.label}, camera north, ")
 
 
+def test_what_is_no_match_is_not_passed_on_while_that_decision_is_still_on_its_way(open_page, street):
+    decide_everything(street)
+    page = open_page("ben", expected=["ERR_FAILED"])
+    alert = street.publish(quick=True)
+    expect(opened_alert(page, alert)).to_be_visible()
+    page.route("**/decisions", lambda route: route.abort())
+    page.keyboard.press("Shift+N")
+    expect(page.locator(".panel-unsent")).to_contain_text("No match: not sent yet")
+    expect(page.locator("#panel [data-key=pass]")).to_be_disabled()
+    page.keyboard.press("p")
+    page.unroute("**/decisions")
+    expect(page.locator("#panel .stands[data-value=no_match]")).to_be_visible()
+    assert [value for value, _ in decisions_of(street, alert)] == ["no_match"]
+
+
 def test_after_the_hub_was_killed_the_page_says_so_and_catches_up_without_loss_or_repetition(open_page, street):
     page, idle = open_page("anna", expected=["503"]), open_page("eve", viewport=PHONE)
     before = street.publish(quick=True)

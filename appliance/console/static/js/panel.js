@@ -139,7 +139,9 @@ export class Panel {
   }
 
   canPass() {
-    return this.can("passed_on") && standing(this.kase).operator?.value !== "no_match";
+    if (!this.can("passed_on")) return false;
+    const unsent = this.outbox.of(this.kase.alert.id).find((item) => item.body.kind === "operator");
+    return (standing(this.kase).operator?.value || unsent?.body.value) !== "no_match";
   }
 
   // how it looks
