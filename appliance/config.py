@@ -280,6 +280,11 @@ def _absolute(section: _S, base: Path) -> _S:
             changes[name] = _absolute(value, base)
         elif isinstance(value, tuple):
             changes[name] = tuple(_absolute(item, base) for item in value)
+    if isinstance(section, Alerts):
+        for name in ("publish", "replay"):
+            scheme, _, where = getattr(section, name).partition("://")
+            if scheme == "ipc" and not where.startswith(("/", "@")):
+                changes[name] = f"ipc://{os.path.normpath(base / where)}"
     if isinstance(section, Camera) and not re.match(r"^([a-z]+:|/)", section.source, re.IGNORECASE):
         changes["source"] = os.path.normpath(base / section.source)
     return section.model_copy(update=changes)

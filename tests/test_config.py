@@ -38,6 +38,9 @@ def test_relative_paths_are_relative_to_the_file(tmp_path):
     assert read.alerts.state_dir == tmp_path / "state"
     assert read.cameras[0].source == str(tmp_path / "clips/a.mp4")
     assert read.watchlist.approvers_dir == tmp_path / "keys/approvers"
+    read = config.load(write(tmp_path, changed(alerts={"publish": "ipc://run/out", "replay": "ipc://@named"})))
+    assert read.alerts.publish == f"ipc://{tmp_path}/run/out"
+    assert read.alerts.replay == "ipc://@named"
 
 
 @pytest.mark.parametrize("source", ["rtsp://10.0.0.21/stream1", "/dev/video0", "test:", "street:?people=3"])

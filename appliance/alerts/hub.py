@@ -52,15 +52,14 @@ send it again, any other that it will never be taken. `[preview, header, picture
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, Self
 
@@ -77,10 +76,11 @@ from appliance.alerts.alert import (
     Sighting,
     Status,
 )
-from appliance.alerts.auditor import AuditFactory, Auditor
+from appliance.alerts.auditor import Auditor
 from appliance.alerts.desk import Desk
 from appliance.alerts.event import Header
 from appliance.alerts.journal import PICTURES_OF_AN_ALERT, Journal
+from appliance.alerts.settings import HubSettings
 from appliance.alerts.wire import (
     MAX_FRAMES,
     MAX_REQUEST_BYTES,
@@ -95,7 +95,6 @@ from appliance.alerts.wire import (
     receive,
     send,
 )
-from appliance.config import Config
 from appliance.errors import JournalError, LfrError, SecretError, StreamError
 from appliance.heartbeat import Reporter
 from appliance.telemetry import configure_logging, die_with_parent
@@ -109,66 +108,6 @@ _MESSAGES_A_TURN = 32
 _REQUESTS_A_TURN = 16
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class HubSettings:
-    """What a hub process needs to know; can be sent to a spawned process.
-
-    Attributes
-    ----------
-    runtime
-        The supervisor's runtime folder: `hub` in it is the cameras' socket.
-    publish, replay
-        Endpoints of the contract above.
-    audit
-        Module-level callable that gives the audit sink of a state folder; None: decisions are only journaled.
-    before_purge
-        Called when alerts are about to be deleted, while the journal still holds them, for whoever keeps counts of
-        them; can be sent to a spawned process, and raises nothing.
-    supervised
-        Send heartbeats, obey the supervisor and die with it.
-    fault
-        For tests: called with `committed` after each commit and with `acked` before publication.
-    """
-
-    state_dir: Path
-    runtime: Path
-    publish: str
-    replay: str
-    deployment: str
-    cooldown_s: float = 60.0
-    keep_hours: float = 24.0
-    audit: AuditFactory | None = None
-    before_purge: Callable[[], object] | None = None
-    supervised: bool = True
-    fault: Callable[[str], None] | None = None
-
-    @classmethod
-    def from_config(
-        cls,
-        config: Config,
-        runtime: Path,
-        audit: AuditFactory | None = None,
-        before_purge: Callable[[], object] | None = None,
-    ) -> Self:
-        """The settings that a configuration asks for."""
-        return cls(
-            state_dir=config.alerts.state_dir,
-            runtime=runtime,
-            publish=config.alerts.publish,
-            replay=config.alerts.replay,
-            deployment=config.deployment.id,
-            cooldown_s=config.matching.cooldown_s,
-            keep_hours=config.alerts.keep_hours,
-            audit=audit,
-            before_purge=before_purge,
-        )
-
-    @property
-    def cameras(self) -> str:
-        """The endpoint that cameras and supervisor send to."""
-        return f"ipc://{self.runtime}/hub"
 
 
 class _Arrival(NamedTuple):
@@ -247,6 +186,8 @@ class Hub:
         until_s = time.monotonic() + 1.0
         while self._cameras.poll(100) and time.monotonic() < until_s:
             self._take_arrivals()
+        with contextlib.suppress(JournalError):  # a full disk must not hold up the end
+            self.journal.rest()
 
     def turn(self) -> None:
         """One round of the loop, at most a tenth of a second when nothing happens."""

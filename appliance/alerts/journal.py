@@ -51,13 +51,16 @@ class Journal(JournalReader):
     state_dir, connection, vault
         As `open` makes them.
     cooldown_s
-        A second alert (or sighting) of one entry at one camera within this is a repetition.
+        A second alert (or sighting) of one entry at one camera within this is a repetition; of a recording, since the
+        run that reads it began (`rest`).
     """
 
     def __init__(self, state_dir: Path, connection: sqlite3.Connection, vault: Vault, cooldown_s: float = 0.0) -> None:
         super().__init__(state_dir, connection, vault)
         self._sealer = vault
         self._cooldown_ms = round(cooldown_s * 1000)
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'rested_seq'").fetchone()
+        self._rested_seq = int(row[0]) if row else 0
         self._settling_owed = False
 
     @classmethod
@@ -273,6 +276,15 @@ class Journal(JournalReader):
         with self.transaction():
             self._db.execute("UPDATE meta SET value = ? WHERE key = 'audited_seq'", (str(seq),))
 
+    def rest(self) -> None:
+        """A run ends in order. A recording that the next one reads gives its alerts again, cool-down or not.
+
+        After a run that was killed it does not: what was on its way then may come twice.
+        """
+        with self.transaction():
+            self._rested_seq = self.newest
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('rested_seq', ?)", (str(self._rested_seq),))
+
     def _repeated(self, topic: str, header: Alert | Sighting, entry: str) -> Journaled | None:
         row = self._db.execute("SELECT seq FROM events WHERE topic = ? AND id = ?", (topic, header.id)).fetchone()
         if row:
@@ -281,11 +293,15 @@ class Journal(JournalReader):
         if reach_ms <= 0:
             return None
         moment = _milliseconds(header.captured_at)
+        recorded = isinstance(header, Alert) and header.media_s is not None
         row = self._db.execute(
             "SELECT seq FROM events WHERE topic = ? AND entry = ? AND camera = ? AND deployment = ? "
-            "AND captured_ms > ? AND captured_ms < ? ORDER BY seq DESC LIMIT 1",
-            (topic, entry, header.camera, header.deployment, moment - reach_ms, moment + reach_ms),
-        ).fetchone()
+            "AND captured_ms > ? AND captured_ms < ? AND seq > ? ORDER BY seq DESC LIMIT 1",
+            (
+                topic, entry, header.camera, header.deployment, moment - reach_ms, moment + reach_ms,
+                self._rested_seq if recorded else 0,
+            ),
+        ).fetchone()  # fmt: skip
         return Journaled(row[0], None, "cooldown") if row else None
 
     def _insert(

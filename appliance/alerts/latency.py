@@ -11,8 +11,9 @@ from pathlib import Path
 
 from appliance.alerts.alert import Alert, EntryRef, ModelRefs, Status, TrackRef, new_id
 from appliance.alerts.event import Event
-from appliance.alerts.hub import Hub, HubSettings
+from appliance.alerts.hub import Hub
 from appliance.alerts.outbox import Outbox
+from appliance.alerts.settings import HubSettings
 from appliance.alerts.subscriber import Subscriber
 from appliance.errors import StreamError
 from appliance.types import utc_now

@@ -36,6 +36,8 @@ def init(
     path = folder / "lfr.yaml"
     if path.exists():
         raise ConfigError(f"{path} exists already.", "Choose another folder; nothing was changed.")
+    if not source.strip():
+        raise ConfigError("The source is empty.", "Name a camera, a file or a folder; test: is a pattern.")
     if not re.match(r"^([a-z]+:|/)", source, re.IGNORECASE):
         source = str(Path(source).resolve())
     made = datetime.now(UTC).replace(microsecond=0)

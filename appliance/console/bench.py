@@ -27,6 +27,7 @@ from pydantic import JsonValue
 from appliance.alerts import hub
 from appliance.alerts.alert import Alert, EntryRef, ModelRefs, TrackRef, new_id
 from appliance.alerts.outbox import Outbox
+from appliance.alerts.settings import HubSettings
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.deployment.audit import sink
@@ -106,7 +107,7 @@ def measure(alerts: int = 200, many: int = 2000, chromium: str = CHROMIUM) -> di
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         publish, replay, token = f"ipc://{folder}/pub", f"ipc://{folder}/replay", secrets.token_urlsafe(16)
-        hub_settings = hub.HubSettings(
+        hub_settings = HubSettings(
             state_dir=folder / "state",
             runtime=folder,
             publish=publish,

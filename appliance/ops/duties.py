@@ -13,8 +13,8 @@ from typing import Any
 import structlog
 
 from appliance.alerts.alert import new_id
-from appliance.alerts.hub import HubSettings
 from appliance.alerts.journal import Journal
+from appliance.alerts.settings import HubSettings
 from appliance.config import Config
 from appliance.deployment import authority, figures, guard, wipe
 from appliance.deployment.audit import IDS_PER_LINE, record_change, sink

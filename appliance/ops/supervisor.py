@@ -345,9 +345,9 @@ class Supervisor:
         return True
 
     def _finite(self, view: CameraView) -> bool:
-        """Whether a source is a file or folder: waiting for it to come back is useless."""
+        """Whether a source is a file, a folder or made here: waiting for it to come back is useless."""
         source = next(camera.source for camera in self.config.cameras if camera.name == view.name)
-        return source.startswith("/") and not source.startswith("/dev/")
+        return source.startswith(("/", "test:", "street:")) and not source.startswith("/dev/")
 
     def _say(self, now: float) -> None:
         it = self.standing

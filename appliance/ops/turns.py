@@ -26,7 +26,7 @@ class Pace:
     tally_s: float = 5.0
     guard_s: float = 2.0
     countdown_s: float = 300.0
-    cameras_stop_s: float = 3.0
+    cameras_stop_s: float = 2.5
     hub_stop_s: float = 1.5
     drain_s: float = 10.0
     purge_s: float = 30.0

@@ -101,6 +101,16 @@ class TestCoolDown:
         again = journal.append_alert(alert("N-1", at=now + timedelta(seconds=59.9)), pictures())
         assert (again.seq, again.header, again.repeats) == (1, None, "cooldown")
 
+    def test_after_a_run_that_ended_in_order_a_recording_gives_its_alerts_again(self, journal, tmp_path):
+        now = utc_now()
+        for media_s in (1.0, None):
+            journal.append_alert(alert("N-1", at=now, media_s=media_s), pictures())
+        journal.rest()
+        with Journal.open(tmp_path, cooldown_s=60) as later:
+            assert later.append_alert(alert("N-1", at=now, media_s=1.0), pictures()).header is not None
+            assert later.append_alert(alert("N-1", at=now, media_s=3.0), pictures()).repeats == "cooldown"
+            assert later.append_alert(alert("N-1", at=now), pictures()).repeats == "cooldown"
+
     def test_an_alert_that_comes_late_and_is_older_is_one_as_well(self, journal):
         now = utc_now()
         journal.append_alert(alert("N-1", at=now), pictures())

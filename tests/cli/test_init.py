@@ -72,6 +72,13 @@ def test_a_folder_that_has_a_configuration_is_left_as_it_is(tmp_path):
     assert (tmp_path / "lfr.yaml").read_text() == "mine"
 
 
+def test_an_empty_source_is_refused_before_anything_is_made(tmp_path):
+    result = lfr(tmp_path, "init", "trial", "--source", " ")
+    assert result.returncode == 1
+    assert "The source is empty" in result.stderr
+    assert not (tmp_path / "trial").exists()
+
+
 @pytest.mark.parametrize("source", ["rtsp://van:s3cret@10.0.0.21/1", "a clip: with 'quotes'.mp4", "/dev/video0"])
 def test_any_source_can_be_written_down_and_a_password_is_not_shown(tmp_path, source):
     result = lfr(tmp_path, "init", "trial", "--source", source)

@@ -7,6 +7,7 @@ import signal
 import time
 
 import psutil
+import pytest
 
 NORTH = (("camera", "north"),)
 
@@ -110,8 +111,9 @@ def test_sigterm_ends_everything_within_five_seconds_even_what_ignores_it(start_
     assert all(gone(child.pid) for child in children)
 
 
-def test_a_file_that_cannot_be_read_ends_the_run_with_a_plain_sentence(start_run):
-    cameras = [{"name": "north", "source": "/clips/gone.mp4"}, {"name": "south", "source": "/clips/here.mp4"}]
+@pytest.mark.parametrize("hopeless", ["/clips/gone.mp4", "test:?bogus=1"])
+def test_a_source_that_will_never_work_ends_the_run_with_a_plain_sentence(start_run, hopeless):
+    cameras = [{"name": "north", "source": hopeless}, {"name": "south", "source": "/clips/here.mp4"}]
     run = start_run(acts={"camera/north": ["fails"], "camera/south": ["end"]}, config={"cameras": cameras})
     assert run.wait() == 1
     assert "camera/north (left with exit code 1: There is no such file)" in (run.folder / "out.txt").read_text()

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from appliance.alerts.alert import Alert, Decision, EntryRef, ModelRefs, Sighting, TrackRef, new_id
-from appliance.alerts.hub import Hub, HubSettings
+from appliance.alerts.hub import Hub
+from appliance.alerts.settings import HubSettings
 from appliance.types import utc_now
 
 _numbers = itertools.count(1)

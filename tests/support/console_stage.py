@@ -38,6 +38,7 @@ from appliance.alerts.alert import (
     new_id,
 )
 from appliance.alerts.outbox import Outbox
+from appliance.alerts.settings import HubSettings
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import UserFile
@@ -159,7 +160,7 @@ class Stage:
         self.folder = folder
         self.state = folder / "state"
         self.port = free_port()
-        self.hub_settings = hub.HubSettings(
+        self.hub_settings = HubSettings(
             state_dir=self.state,
             runtime=folder,
             publish=f"ipc://{folder}/pub",

@@ -132,16 +132,12 @@ def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(
 def test_the_same_configuration_twice_gives_the_same_alerts_and_nobody_else_is_in_their_pictures(folder):
     hopper, other = ensure_picture("hopper"), ensure_picture("astronaut")
     found = []
-    for attempt in ("one", "two"):
-        path = deployment(
-            folder / attempt,
-            [{"name": "a", "source": SHORT_STREET, "pace": "fast"}],
-            [Person("hopper", (hopper,))],
-            alerts={"publish": f"ipc://{folder}/p{attempt}", "replay": f"ipc://{folder}/r{attempt}"},
-        )
+    path = deployment(folder, [{"name": "a", "source": SHORT_STREET, "pace": "fast"}], [Person("hopper", (hopper,))])
+    for _ in range(2):
         with Previews(path) as previews, Appliance(path) as run:
             assert run.wait(60) == 0
-            found.append([(a.entry.id, a.score, a.media_s, a.face_xyxy, a.track.id) for a in run.alerts()])
+            alerts = run.alerts()[sum(map(len, found)) :]
+            found.append([(a.entry.id, a.score, a.media_s, a.face_xyxy, a.track.id) for a in alerts])
             pictures = list(pictures_of(run.config))
     assert found[0] == found[1]
     assert [one[0] for one in found[0]] == ["hopper"]
