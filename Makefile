@@ -51,6 +51,7 @@ $(STAMP): pyproject.toml models/manifest.yaml | check-machine
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@if [ "$(RUNTIME)" = gpu ]; then $(BIN)/pip uninstall -q -y onnxruntime; else $(BIN)/pip uninstall -q -y onnxruntime-gpu; fi 2>/dev/null
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --editable '.[$(RUNTIME),dev]'
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib appliance # as pip would, but on all cores
 	$(BIN)/lfr models install
 	@rm -f $(VENV)/.setup-*
 	@touch $@
