@@ -54,7 +54,7 @@ def open_page(browser, street):
     opened, errors = [], []
 
     def open_one(name, path="/", expected=(), **context):
-        where = browser.new_context(**{"viewport": DESK, **context})
+        where = browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **context})
         if name:
             where.add_cookies([cookie_of(street, name)])
         opened.append(where)

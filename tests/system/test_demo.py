@@ -77,7 +77,7 @@ def test_the_demo_opens_on_the_console_signed_in_and_runs_until_it_is_stopped(fo
         address = terminal.wait_for(r"(http://127\.0\.0\.1:\d+/\?demo=\S+)\s", 60)[1]
         with api.sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
             page.goto(address)
             api.expect(page.locator("#where-deployment")).to_contain_text("demonstration")
             api.expect(page.locator("#panel [data-key=match]")).to_be_visible(timeout=30_000)
