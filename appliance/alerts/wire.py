@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket as plain_socket
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ MAX_FRAMES = 8
 REPLAY_LIMIT = 500
 """Most events that one replay request may ask for."""
 MAX_REQUEST_BYTES = 65_536
+MAX_SOCKET_BYTES = 107
+"""A Unix socket's path, without the byte that ends it (unix(7))."""
 
 RefusalCode = Literal["unknown_alert", "conflict", "bad_request", "too_large", "unavailable"]
 Frames = list[bytes]
@@ -170,8 +173,8 @@ def bind(socket: zmq.Socket[bytes], endpoint: str, what: str) -> None:
 
 
 def _check_socket_file(path: Path, what: str) -> None:
-    if len(str(path).encode()) > 107:
-        raise StreamError(f"The socket's path {path} is too long.", "Choose one of at most 107 bytes.")
+    if len(os.fsencode(path)) > MAX_SOCKET_BYTES:
+        raise StreamError(f"The socket's path {path} is too long.", f"Choose one of at most {MAX_SOCKET_BYTES} bytes.")
     if not path.exists():
         return
     if not path.is_socket():

@@ -422,4 +422,4 @@ def _newest_used(settings: Config) -> int:
     folder = settings.alerts.state_dir
     state = Store(folder).load() if folder.is_dir() else None
     ours = state is not None and state.deployment == settings.deployment.id
-    return max((record.sequence for record in state.lists), default=0) if state is not None and ours else 0
+    return state.newest_sequence if state is not None and ours else 0

@@ -6,8 +6,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-import ssl
-import stat
 from collections.abc import Callable, Iterator
 
 import structlog
@@ -15,8 +13,9 @@ import uvicorn
 
 from appliance.console.app import ConsoleApp
 from appliance.console.settings import ConsoleSettings
-from appliance.errors import ConfigError, SecretError
+from appliance.errors import ConfigError
 from appliance.heartbeat import Reporter
+from appliance.ops.tls import check_pair
 from appliance.telemetry import configure_logging, die_with_parent
 
 HEARTBEAT_S = 0.2
@@ -48,27 +47,6 @@ def _listen(address: str) -> socket.socket:
             f"The console cannot listen on {address}: {error.strerror}.", "Set console.listen to a free address."
         ) from None
     return listening
-
-
-def _check_tls(settings: ConsoleSettings) -> None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return
-    try:
-        mode = settings.tls_key.stat().st_mode
-        if stat.S_IMODE(mode) & 0o077:
-            raise SecretError(f"{settings.tls_key} can be read by others.", f"Run: chmod 600 {settings.tls_key}")
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
-    except ssl.SSLError as error:
-        why = "the key is another one's" if error.reason == "KEY_VALUES_MISMATCH" else "one of them is not PEM"
-        raise SecretError(
-            f"{settings.tls_cert} and {settings.tls_key} do not make a certificate: {why}.",
-            "Give the chain and its key, both PEM.",
-        ) from None
-    except OSError as error:
-        path = settings.tls_key if not settings.tls_key.is_file() else settings.tls_cert
-        raise SecretError(
-            f"{path} cannot be read: {error.strerror}.", "Set console.tls_cert and console.tls_key to files there are."
-        ) from None
 
 
 async def _run(settings: ConsoleSettings, listening: socket.socket) -> None:
@@ -139,7 +117,7 @@ def serve(settings: ConsoleSettings, opened: Callable[[], None] = lambda: None) 
     configure_logging("console")
     if settings.runtime is not None:
         die_with_parent()
-    _check_tls(settings)
+    check_pair(settings.tls_cert, settings.tls_key)
     listening = _listen(settings.listen)
     opened()
     with listening:

@@ -196,6 +196,11 @@ class DeploymentState(_Part):
     model_threshold: float | None = None
     provider: str = ""
 
+    @property
+    def newest_sequence(self) -> int:
+        """The highest sequence among the lists that were used; no older list is taken up. 0 where none was."""
+        return max((record.sequence for record in self.lists), default=0)
+
 
 class Store:
     """Reads and changes `deployment.json`, always together with the audit record.
@@ -280,9 +285,7 @@ class Store:
 
     def peek(self) -> DeploymentState | None:
         """The state as far as it can be read, unverified: for the end, which no damage may prevent."""
-        with contextlib.suppress(AuthorityError, OSError):
-            return self.load()
-        return self._unverified()
+        return self.believed() or self._unverified()
 
     def _unverified(self) -> DeploymentState | None:
         with contextlib.suppress(AuthorityError, OSError):
@@ -290,12 +293,11 @@ class Store:
                 return self._parse(self.path.read_bytes())
         return None
 
-    def believed(self) -> bool:
-        """Whether there is a state, and it is the one that the audit record knows."""
-        try:
-            return self.load() is not None
-        except (AuthorityError, OSError):
-            return False
+    def believed(self) -> DeploymentState | None:
+        """The state where there is one and the audit record knows it; None where nothing in it may be relied on."""
+        with contextlib.suppress(AuthorityError, OSError):
+            return self.load()
+        return None
 
     def verify(self, anchor: str | None = None) -> Verification:
         """Check the audit record (see `Audit.verify`), and that the state beside it is the one that it knows.

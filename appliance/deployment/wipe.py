@@ -88,7 +88,7 @@ def end(
 
 def _ours(config: Config, store: Store) -> DeploymentState | None:
     """The state; None where it cannot be believed, so that nothing written into it talks the end out of its work."""
-    state = store.peek() if store.believed() else None
+    state = store.believed()
     if state is None:
         _refuse_anothers(config, store)
         return None
@@ -285,7 +285,7 @@ def settle(config: Config, *, now: datetime | None = None, step: Step = lambda _
 
     now = now or utc_now()
     store = Store(config.alerts.state_dir)
-    state = store.peek() if store.believed() else None
+    state = store.believed()
     done: list[str] = []
     pid = running.holder(config.alerts.state_dir)
     if pid not in (None, os.getpid()):

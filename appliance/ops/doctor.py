@@ -125,7 +125,6 @@ class Doctor:
         section, config = self.config.watchlist, self.config
         state = Store(config.alerts.state_dir).load()
         ours = state is not None and state.deployment == config.deployment.id
-        seen = [record.sequence for record in state.lists] if state is not None and ours else []
         embedder = self._known_manifest().embedder(config.models.embedder)
         opened = open_sealed(
             section.file,
@@ -135,7 +134,7 @@ class Doctor:
             approvals=section.approvals,
             deployment=config.deployment.id,
             now=self._now,
-            min_sequence=max(seen, default=0),
+            min_sequence=state.newest_sequence if state is not None and ours else 0,
             max_entries=section.max_entries,
             embedder_ref=embedder.ref,
         )

@@ -136,7 +136,6 @@ class Duties:
     def open_list(self, path: Path) -> ListFacts:
         """Open a sealed list, remember ids and counts, and overwrite the rest."""
         section, state = self.config.watchlist, self._store.load()
-        seen = [record.sequence for record in state.lists] if state is not None else []
         try:
             opened = open_sealed(
                 path,
@@ -146,7 +145,7 @@ class Duties:
                 approvals=section.approvals,
                 deployment=self._id,
                 now=utc_now(),
-                min_sequence=max(seen, default=0),
+                min_sequence=state.newest_sequence if state is not None else 0,
                 max_entries=section.max_entries,
                 embedder_ref=self._known_embedder().ref,
             )

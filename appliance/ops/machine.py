@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
-import ssl
 import stat
 import statistics
 import tempfile
@@ -16,16 +15,16 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from appliance.alerts.wire import MAX_SOCKET_BYTES
 from appliance.config import Config
 from appliance.deployment.running import holder
-from appliance.errors import LfrError
+from appliance.errors import LfrError, SecretError
 from appliance.ops.board import DISK_CRITICAL_BYTES, DISK_LOW_BYTES, disk_free
 from appliance.ops.findings import Finding
+from appliance.ops.tls import check_pair
 
 SLOW_SYNC_S = 0.1
 MEMORY_PER_CAMERA_BYTES = 400_000_000
-MAX_SOCKET_BYTES = 107
-"""A Unix socket's path, without the byte that ends it (unix(7))."""
 CLOCK_UNSYNCHRONISED = 0x40
 """STA_UNSYNC of adjtimex(2)."""
 
@@ -190,11 +189,9 @@ def console(config: Config) -> Iterator[Finding]:
         return
     if section.tls_cert is not None and section.tls_key is not None:
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(section.tls_cert, section.tls_key)
-        except OSError as error:  # also what is no certificate, or not that key's
-            text = f"console.tls_cert {section.tls_cert} and tls_key {section.tls_key} cannot be used"
-            why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-            yield Finding("console", "fail", f"{text}: {(why or 'unreadable').lower()}.", "Give the chain and its key.")
+            check_pair(section.tls_cert, section.tls_key)
+        except SecretError as error:
+            yield Finding("console", "fail", error.problem, error.remedy)
         else:
             yield Finding("console", "ok", "the certificate and its key fit together")
     if config.users_file.exists():

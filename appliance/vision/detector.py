@@ -43,7 +43,7 @@ def nms(boxes_xyxy: Float32, scores: Float32, iou: float) -> npt.NDArray[np.intp
         Indices of the boxes that stay, best score first: of two that overlap by more than `iou`, the better one.
     """
     order = np.argsort(-scores, kind="stable")
-    boxes = boxes_xyxy[order]
+    boxes = boxes_xyxy[order].astype(np.float64)
     alive = np.ones(len(order), bool)
     for i in range(len(order)):
         if not alive[i]:

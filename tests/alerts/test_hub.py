@@ -250,7 +250,10 @@ class TestReaders:
             time.sleep(0.3)
             one = decision(made.id, reason="same scar", note="he told us his name")
             assert client.decide(one).seq == client.decide(one).seq == 2
-            topic, header = reader.hear()
+            heard = reader.hear()
+            while heard[0] == b"alert":  # published after it was acknowledged: on a busy machine only now
+                heard = reader.hear()
+            topic, header = heard
             assert (topic, json.loads(header)["value"]) == (b"decision", "match")
         with pytest.raises(DecisionConflict, match="PC Singh said match") as told:
             client.decide(decision(made.id, value="no_match"))

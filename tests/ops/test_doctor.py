@@ -101,9 +101,12 @@ def test_a_console_that_nobody_can_use_is_told(tmp_path):
     console = {"listen": "127.0.0.1:8080", "tls_cert": "a.pem", "tls_key": "a.key"}
     found = list(machine.console(config_of(tmp_path, console=console)))
     assert [(one.level, one.area) for one in found] == [("fail", "console"), ("warn", "console")]
-    assert "no such file" in found[0].text
+    assert "a.key cannot be read: No such file" in found[0].text
     (tmp_path / "a.pem").write_text("no certificate")
     (tmp_path / "a.key").write_text("no key")
+    (tmp_path / "a.key").chmod(0o644)
+    assert "can be read by others" in next(machine.console(config_of(tmp_path, console=console))).text
+    (tmp_path / "a.key").chmod(0o600)
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "users.json").touch()
     assert levels(machine.console(config_of(tmp_path, console=console))) == ["fail", "ok"]
