@@ -1,1 +1,1 @@
-"""From a candidate to an officer: message, journal, hub and subscriber."""
+"""The messages of alerts and decisions, and the journal that keeps them."""

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from appliance.errors import JournalError
+from appliance.core.errors import JournalError
 
 DATABASE_NAME = "journal.db"
 KEY_NAME = "journal.key"

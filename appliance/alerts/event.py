@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from appliance.alerts.alert import Alert, Decision, Sighting
-from appliance.errors import StreamError
+from appliance.alerts.messages import Alert, Decision, Sighting
+from appliance.core.errors import StreamError
 
 Topic = Literal["alert", "decision", "sighting"]
 Header = Alert | Decision | Sighting

@@ -18,13 +18,13 @@ from typing import NamedTuple, Self
 import structlog
 
 from appliance.alerts import database
-from appliance.alerts.alert import DECISION_VALUES, Alert, Decision, Sighting
 from appliance.alerts.event import Header
+from appliance.alerts.messages import DECISION_VALUES, Alert, Decision, Sighting
 from appliance.alerts.reader import JournalReader
 from appliance.alerts.tally import fold_into_purged
-from appliance.alerts.vault import Vault, shred
-from appliance.errors import DecisionConflict, JournalError, StreamError, UnknownAlert
-from appliance.types import utc_now
+from appliance.core.errors import DecisionConflict, JournalError, StreamError, UnknownAlert
+from appliance.core.types import utc_now
+from appliance.security.encryption import Vault, shred
 
 PICTURES_OF_AN_ALERT = 3
 _SHRINK_ABOVE_BYTES = 16 << 20

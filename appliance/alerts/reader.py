@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from appliance.alerts import database
-from appliance.alerts.alert import Alert, Decision
 from appliance.alerts.event import Event, parse_event
+from appliance.alerts.messages import Alert, Decision
 from appliance.alerts.tally import Tally, read_tally
-from appliance.alerts.vault import Vault
-from appliance.errors import JournalError, UnknownAlert
+from appliance.core.errors import JournalError, UnknownAlert
+from appliance.security.encryption import Vault
 
 
 class StoredEvent(NamedTuple):

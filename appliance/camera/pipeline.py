@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from appliance.alerts.alert import Alert, EntryRef, ModelRefs, TrackRef, new_id
+from appliance.alerts.messages import Alert, EntryRef, ModelRefs, TrackRef, new_id
 from appliance.camera.recogniser import Candidate, Policy, Recogniser
 from appliance.camera.tracker import Track, Tracker
-from appliance.telemetry import Meter
-from appliance.types import FaceDetector, FaceEmbedder, Faces, Float32, Frame, Image
+from appliance.core.telemetry import Meter
+from appliance.core.types import FaceDetector, FaceEmbedder, Faces, Float32, Frame, Image
+from appliance.gallery.index import Index
+from appliance.gallery.watchlist.sealed import Watchlist
 from appliance.vision import aligner, quality, redactor
-from appliance.watchlist.index import Index
-from appliance.watchlist.sealed import Watchlist
 
 CANDIDATES = 5
 FACES_A_FRAME = 8

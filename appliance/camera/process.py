@@ -13,23 +13,23 @@ from pathlib import Path
 import cv2
 import structlog
 
-from appliance.alerts.alert import ModelRefs, PreviewHeader, Sighting, made_at
-from appliance.alerts.outbox import Outbox
-from appliance.camera.live import LiveSource
+from appliance.alerts.messages import ModelRefs, PreviewHeader, Sighting, made_at
 from appliance.camera.pipeline import Armed, Finding, Identity, Pipeline
 from appliance.camera.recogniser import Policy
-from appliance.camera.source import FastSource, open_source
-from appliance.config import Camera, Matching, Models, Redaction, WatchlistFile
-from appliance.errors import LfrError, SourceError
-from appliance.heartbeat import Reporter
-from appliance.telemetry import configure_logging, die_with_parent
-from appliance.types import Frame, utc_now
+from appliance.camera.sources.live import LiveSource
+from appliance.camera.sources.open import FastSource, open_source
+from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
+from appliance.core.errors import LfrError, SourceError
+from appliance.core.heartbeat import Reporter
+from appliance.core.telemetry import configure_logging, die_with_parent
+from appliance.core.types import Frame, utc_now
+from appliance.gallery.index import RECALL_WANTED, open_index
+from appliance.gallery.watchlist.sealed import open_sealed
+from appliance.stream.outbox import Outbox
 from appliance.vision import models as manifests
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
 from appliance.vision.quality import Gate
-from appliance.watchlist.index import RECALL_WANTED, open_index
-from appliance.watchlist.sealed import open_sealed
 
 READ_TIMEOUT_S = 0.2
 DRAIN_TIMEOUT_S = 3.0
@@ -53,7 +53,7 @@ class CameraSettings:
     location: str
     runtime: Path
     run_id: str
-    """Time-ordered (`alerts.alert.new_id`): the beginning of the run is also that of every recording read at pace
+    """Time-ordered (`alerts.messages.new_id`): the beginning of the run is also that of every recording read at pace
     `fast`, so that a camera that is restarted gives its alerts the same moments and identifiers as before."""
     ends: datetime
     min_sequence: int = 0

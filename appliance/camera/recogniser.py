@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from appliance.camera.tracker import Track
-from appliance.types import Float32, Matches, utc_now
-from appliance.watchlist.entry import Entry
+from appliance.core.types import Float32, Matches, utc_now
+from appliance.gallery.watchlist.entry import Entry
 
 MAX_ENTRIES_A_TRACK = 32
 BEST_SCORES = 3

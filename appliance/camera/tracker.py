@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from appliance.types import Faces, Float32
+from appliance.core.types import Faces, Float32
 
 MAX_TRACKS = 256
 

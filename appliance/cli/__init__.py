@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from appliance.cli.commands import InOrder
-from appliance.errors import LfrError
+from appliance.core.errors import LfrError
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
@@ -29,7 +29,7 @@ app = typer.Typer(
 def main() -> None:
     """Run one command; every expected failure is one plain sentence on standard error and exit code 1."""
     from appliance.cli import commands
-    from appliance.telemetry import configure_logging
+    from appliance.core.telemetry import configure_logging
 
     configure_logging("lfr")
     commands.register(app)

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from appliance.alerts.alert import Alert, Decision
-    from appliance.alerts.client import HubClient
     from appliance.alerts.event import Event
-    from appliance.config import Config
+    from appliance.alerts.messages import Alert, Decision
+    from appliance.config.live import Config
+    from appliance.stream.client import HubClient
 
 ConfigFile = Annotated[Path, typer.Option("-c", "--config", help="the configuration file", show_default=False)]
 
@@ -42,7 +42,7 @@ def alerts(
     """Alerts and decisions, from the journal and (with --follow) from the stream."""
     from rich.console import Console
 
-    from appliance import config as configuration
+    from appliance.config import live as configuration
 
     read = configuration.load(config)
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
@@ -60,9 +60,9 @@ def alerts(
 
 def _everything(config: Config) -> Iterator[Event]:
     """Every event from the journal of this machine, or from the hub of another."""
-    from appliance.alerts.client import HubClient
     from appliance.alerts.journal import Journal
-    from appliance.errors import JournalError, StreamError
+    from appliance.core.errors import JournalError, StreamError
+    from appliance.stream.client import HubClient
 
     try:
         reader = Journal.open_reader(config.alerts.state_dir)
@@ -83,8 +83,8 @@ def _follow(config: Config, since: int, console: Console, *, as_json: bool) -> N
 
     from appliance.alerts.event import Event
     from appliance.alerts.journal import Journal
-    from appliance.alerts.subscriber import Connection, Reset, Subscriber
-    from appliance.errors import JournalError
+    from appliance.core.errors import JournalError
+    from appliance.stream.subscriber import Connection, Reset, Subscriber
 
     people = Console(stderr=True, highlight=False)
     epoch = ""
@@ -122,7 +122,7 @@ def _line(event: Event) -> str:
 def _table(events: list[Event], since: int) -> Table:
     from rich.table import Table
 
-    from appliance.alerts.alert import Alert, Decision
+    from appliance.alerts.messages import Alert, Decision
 
     decisions: dict[str, list[Decision]] = {}
     for event in events:
@@ -179,7 +179,7 @@ def _sentence(event: Event) -> str:
     """One event as one line."""
     from rich.markup import escape
 
-    from appliance.alerts.alert import Alert, Decision
+    from appliance.alerts.messages import Alert, Decision
 
     header = event.header
     if isinstance(header, Alert):
@@ -225,8 +225,8 @@ def decide(
     from rich.console import Console
     from rich.markup import escape
 
-    from appliance import config as configuration
-    from appliance.alerts.client import HubClient
+    from appliance.config import live as configuration
+    from appliance.stream.client import HubClient
 
     chosen = [
         (kind, value)
@@ -261,10 +261,10 @@ def decide(
 def _decision(hub: HubClient, alert: str, kind: str, value: str, by: str, reason: str) -> Decision:
     from pydantic import ValidationError
 
-    from appliance.alerts.alert import DECISION_VALUES, Decision
     from appliance.alerts.event import standing_of
-    from appliance.errors import StreamError
-    from appliance.types import utc_now
+    from appliance.alerts.messages import DECISION_VALUES, Decision
+    from appliance.core.errors import StreamError
+    from appliance.core.types import utc_now
 
     alert_id = _resolve(hub, alert)
     undoes = None
@@ -290,7 +290,7 @@ def _decision(hub: HubClient, alert: str, kind: str, value: str, by: str, reason
 
 def _resolve(hub: HubClient, alert: str) -> str:
     """The id of an alert that was named by its id or by its sequence number."""
-    from appliance.errors import UnknownAlert
+    from appliance.core.errors import UnknownAlert
 
     if not alert.isdigit():
         return alert

@@ -35,7 +35,7 @@ def bench(
     """
     from rich.console import Console
 
-    from appliance.errors import LfrError
+    from appliance.core.errors import LfrError
 
     wanted = [name.strip() for name in only.split(",") if name.strip()]
     unknown = sorted(set(wanted) - set(SECTIONS))
@@ -62,8 +62,8 @@ def bench(
 def _pipeline(entries: int, min_face_px: int) -> dict[str, Any]:
     import cv2
 
-    from appliance.config import Models
-    from appliance.evaluation.bench import measure_pipeline
+    from appliance.config.live import Models
+    from appliance.lab.bench.frame import measure_pipeline
 
     cv2.setNumThreads(1)
     source = "street:?people=8&seed=2&gap=1.2&fps=12.5"
@@ -71,31 +71,31 @@ def _pipeline(entries: int, min_face_px: int) -> dict[str, Any]:
 
 
 def _run(seconds: float, said: Callable[[str], None]) -> dict[str, Any]:
-    from appliance.evaluation.run_bench import measure_run
+    from appliance.lab.bench.run import measure_run
 
     return dataclasses.asdict(measure_run(seconds, said))
 
 
 def _stream() -> dict[str, Any]:
-    from appliance.alerts.latency import measure_latency
+    from appliance.lab.bench.stream import measure_latency
 
     return dataclasses.asdict(measure_latency(200))
 
 
 def _watchlist(entries: int, faces: Path | None) -> dict[str, Any]:
-    from appliance.evaluation import watchlist_bench
+    from appliance.lab.bench import watchlist
 
-    found = {"load": watchlist_bench.as_json(watchlist_bench.measure_load(entries))}
+    found = {"load": watchlist.as_json(watchlist.measure_load(entries))}
     if faces is None:
         found["build"] = {"skipped": "name a folder of photos with --faces"}
     else:
         photos = sorted(faces.rglob("*.jpg"))[:240]
-        found["build"] = watchlist_bench.as_json(watchlist_bench.measure_build(photos))
+        found["build"] = watchlist.as_json(watchlist.measure_build(photos))
     return found
 
 
 def _console() -> dict[str, Any]:
-    from appliance.console import bench as console_bench
+    from appliance.lab.bench import console as console_bench
 
     missing = console_bench.missing()
     if missing is not None:

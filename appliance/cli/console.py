@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.errors import SecretError
+from appliance.core.errors import SecretError
 
 if TYPE_CHECKING:
     from appliance.console.users import UserFile
@@ -23,7 +23,7 @@ def console(config: ConfigOption) -> None:
     """The officer's console alone, also on another machine; runs until it is stopped."""
     from rich.console import Console
 
-    from appliance.config import load
+    from appliance.config.live import load
     from appliance.console.server import serve
     from appliance.console.settings import ConsoleSettings
     from appliance.console.users import UserFile
@@ -36,7 +36,7 @@ def console(config: ConfigOption) -> None:
 
 
 def _file(config: Path) -> UserFile:
-    from appliance.config import load
+    from appliance.config.live import load
     from appliance.console.users import UserFile
 
     return UserFile(load(config).users_file)
@@ -45,8 +45,8 @@ def _file(config: Path) -> UserFile:
 def _record(config: Path, code: str, **details: object) -> None:
     from getpass import getuser
 
-    from appliance.config import load
-    from appliance.deployment.audit import Act, Audit
+    from appliance.audit.record import Act, Audit
+    from appliance.config.live import load
 
     Audit(load(config).alerts.state_dir).append(Act(act=code, by=getuser(), details=details))
 

@@ -16,7 +16,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from appliance.demo import Appliance, Demo, Watcher
+    from appliance.lab.demo import Appliance, Demo, Watcher
 
 UNATTENDED_SECONDS = 45.0
 
@@ -46,7 +46,7 @@ def demo(
     from rich.console import Console
     from rich.live import Live
 
-    from appliance import demo as room
+    from appliance.lab import demo as room
 
     out = Console(highlight=False)
     attended = out.is_terminal and seconds is None
@@ -98,8 +98,8 @@ def demo(
 
 
 def _wait_until_running(out: Console, watcher: Watcher, appliance: Appliance, stop: list[int]) -> None:
-    from appliance.demo import START_TIMEOUT_S
-    from appliance.errors import LfrError
+    from appliance.core.errors import LfrError
+    from appliance.lab.demo import START_TIMEOUT_S
 
     with out.status("starting: hub, console, one camera (its models warm up)"):
         until = time.monotonic() + START_TIMEOUT_S
@@ -119,7 +119,7 @@ def _picture(demo: Demo, watcher: Watcher) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    from appliance.demo import LISTED, NAMES
+    from appliance.lab.demo import LISTED, NAMES
 
     status = watcher.status
     camera = status.cameras[0] if status and status.cameras else None
@@ -149,7 +149,7 @@ def _picture(demo: Demo, watcher: Watcher) -> RenderableType:
 
 
 def _sum_up(out: Console, demo: Demo, watcher: Watcher) -> None:
-    from appliance.demo import LISTED, NAMES, latency_text
+    from appliance.lab.demo import LISTED, NAMES, latency_text
 
     verdict = watcher.verdict
     mark = "[bold green]✓[/]" if verdict.success else "[bold red]✗[/]"

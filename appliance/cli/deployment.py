@@ -14,8 +14,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from appliance.config import Config
-    from appliance.deployment.wipe import Ended
+    from appliance.config.live import Config
+    from appliance.deployment.end import Ended
 
 ConfigFile = Annotated[Path, typer.Option("-c", "--config", help="the configuration file", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
@@ -37,9 +37,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _load(path: Path) -> Config:
-    from appliance import config
+    from appliance.config import live
 
-    return config.load(path)
+    return live.load(path)
 
 
 def _consoles() -> tuple[Console, Console]:
@@ -55,7 +55,7 @@ def _step(to: Console) -> Callable[[str], None]:
 
 
 def _moment(text: str, option: str) -> datetime:
-    from appliance.errors import LfrError
+    from appliance.core.errors import LfrError
 
     try:
         moment = datetime.fromisoformat(text)
@@ -74,25 +74,27 @@ def end(
     as_json: AsJson = False,
 ) -> None:
     """End the deployment: stop, destroy watchlist and key, certify, report. Harmless when it has ended already."""
-    from appliance.deployment import wipe
+    from appliance.deployment import end
 
     read = _load(config)
     out, err = _consoles()
-    done = wipe.end(read, by or getpass.getuser(), reason, step=_step(err))
+    done = end.end(read, by or getpass.getuser(), reason, step=_step(err))
     _tell_end(read, done, out, err, as_json=as_json)
 
 
 def _tell_end(read: Config, done: Ended, out: Console, err: Console, *, as_json: bool) -> None:
     from rich.markup import escape
 
-    from appliance.deployment import certificate, report, running, wipe
+    from appliance.deployment import end, running
+    from appliance.deployment.ending import certificate
     from appliance.deployment.pages import day_and_time
+    from appliance.deployment.report import report as report_pages
 
     made = certificate.paths(read)
-    kept = wipe.purge_due(read)
+    kept = end.purge_due(read)
     if kept is None and done.complete and running.holder(read.alerts.state_dir) is None:
-        wipe.purge(read)
-    files = [path for path in (made[1], made[0], *report.paths(read.alerts.state_dir)) if path.exists()]
+        end.purge(read)
+    files = [path for path in (made[1], made[0], *report_pages.paths(read.alerts.state_dir)) if path.exists()]
     if as_json:
         document = {
             "deployment": done.deployment, "ended_at": done.ended_at.isoformat(), "already": done.already,
@@ -131,7 +133,7 @@ def report(
     """The record of the deployment: one page to publish, and the full one for the force (HTML and JSON)."""
     from rich.markup import escape
 
-    from appliance.deployment import report as reports
+    from appliance.deployment.report import report as reports
 
     read = _load(config)
     _known(read)
@@ -150,8 +152,8 @@ def report(
 
 def _known(read: Config) -> None:
     """Refuse to report on a deployment that this state folder knows nothing of."""
+    from appliance.core.errors import LfrError
     from appliance.deployment.state import ARCHIVE, Store
-    from appliance.errors import LfrError
 
     folder, wanted = read.alerts.state_dir, read.deployment.id
     state = Store(folder).peek() if folder.is_dir() else None
@@ -211,7 +213,7 @@ def audit_show(
     from rich.markup import escape
     from rich.table import Table
 
-    from appliance.deployment.audit import Audit
+    from appliance.audit.record import Audit
 
     wanted = (one for one in Audit(_load(config).alerts.state_dir).records() if one.act.startswith(act))
     shown = deque(wanted, maxlen=last or None)
@@ -247,7 +249,7 @@ def blue(
     """Record that a blue-list officer walks past a camera on purpose; the report gives the true recognition rate."""
     from rich.markup import escape
 
-    from appliance.deployment import blue as blue_list
+    from appliance.deployment import blue_list as blue_list
 
     read = _load(config)
     moment = _moment(at, "--at") if at else None
@@ -286,7 +288,7 @@ def revoke(
     """Withdraw the authority: recognition stops at once, watchlist and key are destroyed."""
     import time
 
-    from appliance.deployment import authority, running, wipe
+    from appliance.deployment import authority, end, running
     from appliance.deployment.state import Store
 
     read = _load(config)
@@ -301,7 +303,7 @@ def revoke(
             if state is not None and state.phase in ("ended", "purged"):
                 break
             time.sleep(0.2)
-    done = wipe.end(read, by, f"revoked by {by}: {reason}", step=_step(err))
+    done = end.end(read, by, f"revoked by {by}: {reason}", step=_step(err))
     _tell_end(read, done, out, err, as_json=as_json)
 
 
@@ -316,15 +318,15 @@ def purge(
     """Do what is due: continue an interrupted end, delete alerts whose time is over. For a timer, and by hand."""
     from rich.markup import escape
 
-    from appliance.deployment import running, wipe
+    from appliance.deployment import end, running
 
     read = _load(config)
     out, err = _consoles()
     if not everything and running.holder(read.alerts.state_dir) is not None:
         out.print("The appliance is running and purges by itself.")
         return
-    done = wipe.settle(read, step=_step(err))
+    done = end.settle(read, step=_step(err))
     if everything:
-        done.append(wipe.purge(read, by or getpass.getuser(), everything=True).sentence)
+        done.append(end.purge(read, by or getpass.getuser(), everything=True).sentence)
     for sentence in done or ["Nothing was due."]:
         out.print(escape(sentence))

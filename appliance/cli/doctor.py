@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from appliance.config import Config
-    from appliance.ops.findings import Finding
+    from appliance.config.live import Config
+    from appliance.doctor.findings import Finding
 
 _MARKS = {"ok": ("[green]✓[/]", ""), "warn": ("[yellow]![/]", "warning: "), "fail": ("[red]✗[/]", "fails: ")}
 
@@ -28,9 +28,9 @@ def doctor(
     """
     from rich.console import Console
 
-    from appliance import config as configuration
-    from appliance.errors import ConfigError
-    from appliance.ops.findings import Finding, healthy
+    from appliance.config import live as configuration
+    from appliance.core.errors import ConfigError
+    from appliance.doctor.findings import Finding, healthy
 
     try:
         read = configuration.load(config)
@@ -55,7 +55,7 @@ def _examine(read: Config, cameras: bool) -> list[Finding]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
-    from appliance.ops.doctor import LOOK_S, examine
+    from appliance.doctor.examination import LOOK_S, examine
 
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True

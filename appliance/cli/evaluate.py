@@ -31,19 +31,19 @@ def faces(
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.table import Table
 
-    from appliance.evaluation import openset
+    from appliance.lab.accuracy import faces
     from appliance.vision import models
 
     manifest = models.load_manifest()
     own = manifest.embedder(embedder).threshold
-    people = openset.people_in(folder)
+    people = faces.people_in(folder)
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("pictures", total=sum(map(len, people)))
-        vectors, refs = openset.embed_people(
+        vectors, refs = faces.embed_people(
             people, manifest, detector, embedder, provider, progress=lambda done: progress.update(task, completed=done)
         )
-    result = openset.measure(
+    result = faces.measure(
         vectors, watchlist_size, threshold=own if threshold is None else threshold, draws=draws, seed=seed
     ).model_copy(update={"models": refs})
     if as_json:
@@ -93,7 +93,7 @@ def street(
 
     from rich.console import Console
 
-    from appliance.evaluation.street_run import evaluate_street
+    from appliance.lab.accuracy.street import evaluate_street
 
     listed = people // 3 if listed is None else min(listed, people)
     with Console(stderr=True).status("preparing") as spinner:

@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 import yaml
 
-from appliance.config import mask_credentials
-from appliance.errors import ConfigError, LfrError
+from appliance.config.live import mask_credentials
+from appliance.core.errors import ConfigError, LfrError
 
 TRIAL_HOURS = 12
 
@@ -31,7 +31,7 @@ def init(
     The trial's window is the next 12 hours. A real deployment needs a real record and two approvers: start from
     config/van.yaml.
     """
-    from appliance.watchlist.keys import new_appliance_keys
+    from appliance.security.keys import new_appliance_keys
 
     path = folder / "lfr.yaml"
     if path.exists():

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from appliance.errors import SecretError
+from appliance.core.errors import SecretError
 
 app = typer.Typer(no_args_is_help=True, help="Make keys. A secret key file has mode 0600 and is never overwritten.")
 
@@ -29,7 +29,7 @@ def read_passphrase(path: Path | None) -> str | None:
     SecretError
         The file is missing, readable by others, empty or not text.
     """
-    from appliance.watchlist.files import read_secret
+    from appliance.core.files import read_secret
 
     if path is None:
         return None
@@ -52,7 +52,7 @@ def new(
     seal.key opens watchlists and stays on the appliance; seal.pub goes to whoever builds them. builder.key signs
     lists; builders/builder.pub makes the appliance take them. Put approvers' .pub files into approvers/.
     """
-    from appliance.watchlist.keys import new_appliance_keys
+    from appliance.security.keys import new_appliance_keys
 
     made = new_appliance_keys(folder, name)
     for path, what in zip(
@@ -85,7 +85,7 @@ def signer(
     ] = None,
 ) -> None:
     """Make one person's signing pair, for approving or building watchlists."""
-    from appliance.watchlist.keys import new_signer, signer_stem
+    from appliance.security.keys import new_signer, signer_stem
 
     stem = file or signer_stem(name)
     if "/" in stem or stem.startswith("."):

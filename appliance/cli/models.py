@@ -27,7 +27,7 @@ def install(
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from appliance.errors import ModelError
+    from appliance.core.errors import ModelError
     from appliance.vision import install as installer
     from appliance.vision import models
 

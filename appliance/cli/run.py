@@ -22,10 +22,10 @@ def run(
 
     from rich.console import Console
 
-    from appliance import config as configuration
-    from appliance.ops.duties import Duties
-    from appliance.ops.supervisor import Supervisor
-    from appliance.telemetry import configure_logging
+    from appliance.config import live as configuration
+    from appliance.core.telemetry import configure_logging
+    from appliance.supervision.live_deployment import Duties
+    from appliance.supervision.supervisor import Supervisor
 
     read = configuration.load(config)
     configure_logging("supervisor")

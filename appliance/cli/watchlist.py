@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from appliance.errors import WatchlistError
+from appliance.core.errors import WatchlistError
 
 if TYPE_CHECKING:
-    from appliance.config import Config
-    from appliance.watchlist.container import Container
-    from appliance.watchlist.enrolment import BuildResult
-    from appliance.watchlist.sealed import Policy
+    from appliance.config.live import Config
+    from appliance.enrolment.watchlist_build import BuildResult
+    from appliance.gallery.watchlist.container import Container
+    from appliance.gallery.watchlist.sealed import Policy
 
 app = typer.Typer(no_args_is_help=True, help="Build a watchlist from photos, look at it, approve it, check it.")
 
@@ -52,7 +52,7 @@ def _moment(text: str) -> datetime:
 
 
 def _load(config: Path | None) -> Config | None:
-    from appliance.config import load
+    from appliance.config.live import load
 
     return load(config) if config else None
 
@@ -96,11 +96,12 @@ def build(
     review_date, under_18, under_18_rationale, expires as far as there are.
     """
     from appliance.cli.keys import read_passphrase
-    from appliance.types import utc_now
-    from appliance.watchlist import enrolment, keys
-    from appliance.watchlist import report as reports
-    from appliance.watchlist.container import MAX_FILE_BYTES
-    from appliance.watchlist.entry import RESPONSES
+    from appliance.core.types import utc_now
+    from appliance.enrolment import quality_report as reports
+    from appliance.enrolment import watchlist_build
+    from appliance.gallery.watchlist.container import MAX_FILE_BYTES
+    from appliance.gallery.watchlist.entry import RESPONSES
+    from appliance.security import keys
 
     settings = _load(config)
     if response not in RESPONSES:
@@ -120,7 +121,7 @@ def build(
     else:
         until = settings.deployment.ends + EXTENSION if settings else utc_now() + DEFAULT_LIFE
     named = deployment if deployment is not None else settings.deployment.id if settings else ""
-    job = enrolment.Job(
+    job = watchlist_build.Job(
         source=source,
         output=output,
         recipient=recipient,
@@ -159,7 +160,7 @@ def _with_progress(job: Any) -> BuildResult:
         TimeRemainingColumn,
     )
 
-    from appliance.watchlist import enrolment
+    from appliance.enrolment import watchlist_build
 
     stderr = Console(stderr=True, highlight=False)
     columns = (
@@ -178,7 +179,7 @@ def _with_progress(job: Any) -> BuildResult:
         with Progress(*columns, console=stderr, transient=not stderr.is_terminal) as bar:
             task = bar.add_task("photos", total=None, rate="", rejected="")
 
-            def tell(now: enrolment.Progress) -> None:
+            def tell(now: watchlist_build.Progress) -> None:
                 nonlocal done
                 done = now.done
                 elapsed = bar.tasks[0].elapsed or 0
@@ -191,7 +192,7 @@ def _with_progress(job: Any) -> BuildResult:
                     rejected=f"{now.rejected} rejected" if now.rejected else "",
                 )
 
-            return enrolment.build(job, tell)
+            return watchlist_build.build(job, tell)
     except KeyboardInterrupt:
         kept = f"; what was done of {done} photos is kept, and the same command goes on from there" if job.cache else ""
         stderr.print(f"[yellow]Stopped[/]: no list was written{kept}.")
@@ -281,8 +282,8 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a sealed list says about itself and, with the appliance's key, who is on it."""
-    from appliance.types import utc_now
-    from appliance.watchlist import container, sealed
+    from appliance.core.types import utc_now
+    from appliance.gallery.watchlist import container, sealed
 
     opened = container.read(file)
     document = _describe(opened)
@@ -337,8 +338,9 @@ def approve(
 ) -> None:
     """Add your approval, by name, to a sealed list that you have looked at."""
     from appliance.cli.keys import read_passphrase
-    from appliance.types import utc_now
-    from appliance.watchlist import container, keys
+    from appliance.core.types import utc_now
+    from appliance.gallery.watchlist import container
+    from appliance.security import keys
 
     signer = keys.load_signer(key, read_passphrase(passphrase_file))
     if name is not None and not container.same_person(name, signer.name):
@@ -359,7 +361,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check everything that an appliance checks before it uses a list; with -c also that its key opens it."""
-    from appliance.watchlist import container, sealed
+    from appliance.gallery.watchlist import container, sealed
 
     settings = _load(config)
     opened = container.read(file)
@@ -388,8 +390,8 @@ def _policy(
     approvals: int | None,
     deployment: str | None,
 ) -> Policy:
-    from appliance.types import utc_now
-    from appliance.watchlist.sealed import MAX_ENTRIES, Policy
+    from appliance.core.types import utc_now
+    from appliance.gallery.watchlist.sealed import MAX_ENTRIES, Policy
 
     if settings is None and builders is None:
         raise WatchlistError("Whose lists count is not said.", "Give -c CONFIG, or --builders DIR and --approvers DIR.")

@@ -1,1 +1,1 @@
-"""The officer's console: a web application that subscribes to the alert stream and holds no state of its own."""
+"""The console: a web application that subscribes to the alert stream and holds no state of its own."""

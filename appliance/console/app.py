@@ -21,20 +21,20 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from appliance import __version__
-from appliance.alerts.alert import DECISION_VALUES, Decision, DecisionKind
-from appliance.console import evidence
-from appliance.console.board import Board, Case
-from appliance.console.desk import Desk
-from appliance.console.feed import Feed
-from appliance.console.guard import Guard, Refused, hosts_of
-from appliance.console.pictures import NAMES, Pictures
+from appliance.alerts.messages import DECISION_VALUES, Decision, DecisionKind
+from appliance.console.audit_queue import Trail, TrailFull
+from appliance.console.officer import evidence
+from appliance.console.officer.cases import Board, Case
+from appliance.console.officer.feed import Feed
+from appliance.console.officer.open_pages import Desk
+from appliance.console.officer.pictures import NAMES, Pictures
+from appliance.console.request_guard import Guard, Refused, hosts_of
 from appliance.console.sessions import Session
 from appliance.console.settings import ConsoleSettings
 from appliance.console.signin import Door, act, signin_address
-from appliance.console.trail import Trail, TrailFull
 from appliance.console.users import PERMISSIONS, Permission, UserFile
-from appliance.errors import DecisionConflict, LfrError, RequestRefused, SecretError, StreamError, UnknownAlert
-from appliance.types import utc_now
+from appliance.core.errors import DecisionConflict, LfrError, RequestRefused, SecretError, StreamError, UnknownAlert
+from appliance.core.types import utc_now
 
 __all__ = ["ConsoleApp", "ConsoleSettings", "create_app"]
 

@@ -13,10 +13,10 @@ import uvicorn
 
 from appliance.console.app import ConsoleApp
 from appliance.console.settings import ConsoleSettings
-from appliance.errors import ConfigError
-from appliance.heartbeat import Reporter
-from appliance.ops.tls import check_pair
-from appliance.telemetry import configure_logging, die_with_parent
+from appliance.core.errors import ConfigError
+from appliance.core.heartbeat import Reporter
+from appliance.core.telemetry import configure_logging, die_with_parent
+from appliance.security.tls import check_pair
 
 HEARTBEAT_S = 0.2
 MAX_CONNECTIONS = 400

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from appliance.config import Config, Console
+from appliance.config.live import Config, Console
 
 
 @dataclass(frozen=True, slots=True)

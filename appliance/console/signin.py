@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from appliance.console.guard import Refused
+from appliance.console.audit_queue import Act, Trail
+from appliance.console.request_guard import Refused
 from appliance.console.sessions import LockOut, Session, Sessions
 from appliance.console.settings import ConsoleSettings
-from appliance.console.trail import Act, Trail
 from appliance.console.users import User, UserFile
-from appliance.types import utc_now, utc_text
+from appliance.core.types import utc_now, utc_text
 
 _NEXT = re.compile(r"^/(live|history|alerts/[A-Za-z0-9._-]{1,64})?$")
 DEMO_USER = User("demo", "supervisor", "")

@@ -1,1 +1,1 @@
-"""The life of a deployment: authority, state, audit record, guard, end, certificate and report."""
+"""The life of a deployment: authority, state, guard, end and report."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
-from appliance.config import Config
+from appliance.config.live import Config
+from appliance.core.errors import AuthorityError
+from appliance.core.types import utc_now, utc_text
 from appliance.deployment.state import DeploymentState, Extension, Revocation, Store
-from appliance.errors import AuthorityError
-from appliance.types import utc_now, utc_text
 
 MAX_HOURS: Final = 24
 _PLACEHOLDER = re.compile(r"^[\W_]*(tbd|tbc|todo|xxx+|n/?a|none|unknown|fill in|\?+)?[\W_]*$", re.IGNORECASE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from appliance.deployment import rates
+from appliance.core import binomial
 
 CONFIDENCE: Final = 0.95
 MIN_FALSE_ALERTS: Final = 2
@@ -64,11 +64,11 @@ def assess(
     when the true rate was a tenth of the limit, 2.4 % at half of it, 22 % at the limit itself, 98 % at twice the limit.
     """
     people = max(people_seen, false_alerts, 0)
-    span = rates.interval(false_alerts, people)
+    span = binomial.interval(false_alerts, people)
     if people == 0:
         return Assessment("ok", None, span, limit, 0, 0, False, "Nobody was seen yet: there is no false-alert rate.")
     rate = false_alerts / people
-    lower = rates.lower_bound(false_alerts, people, CONFIDENCE)
+    lower = binomial.lower_bound(false_alerts, people, CONFIDENCE)
     seen = f"{false_alerts:,} false {'alert' if false_alerts == 1 else 'alerts'} among {people:,} people seen"
     if false_alerts >= MIN_FALSE_ALERTS and lower > limit:
         does = "recognition stops" if on_breach == "stop" else "consider stopping"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from appliance.errors import LfrError
+from appliance.core.errors import LfrError
 
 STOP_S: Final = 10.0
 KILL_S: Final = 5.0

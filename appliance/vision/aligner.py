@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from appliance.types import Float32, Image
+from appliance.core.types import Float32, Image
 from appliance.vision.models import ARCFACE_TEMPLATE
 
 PORTRAIT_EYES = ((0.385, 0.46), (0.615, 0.46))

@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from appliance.errors import ModelError
-from appliance.types import Faces, Float32, Image
+from appliance.core.errors import ModelError
+from appliance.core.types import Faces, Float32, Image
 from appliance.vision import models
-from appliance.vision.adapters import ADAPTERS, Candidates
 from appliance.vision.boxes import intersection_over_union
+from appliance.vision.detector_outputs import ADAPTERS, Candidates
 from appliance.vision.engine import Session
 from appliance.vision.models import DetectorEntry, Manifest
 

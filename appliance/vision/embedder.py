@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from appliance.errors import ModelError
-from appliance.types import Float32, Image
+from appliance.core.errors import ModelError
+from appliance.core.types import Float32, Image
 from appliance.vision import models
 from appliance.vision.engine import Session
 from appliance.vision.models import EmbedderEntry, Manifest

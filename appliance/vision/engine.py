@@ -14,8 +14,8 @@ import numpy as np
 import onnxruntime as ort
 import structlog
 
-from appliance.errors import ModelError, ProviderError
-from appliance.types import Float32
+from appliance.core.errors import ModelError, ProviderError
+from appliance.core.types import Float32
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",

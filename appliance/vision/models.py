@@ -16,9 +16,9 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from appliance.config import Section
-from appliance.errors import ModelError
-from appliance.vision.adapters import ADAPTERS
+from appliance.config.live import Section
+from appliance.core.errors import ModelError
+from appliance.vision.detector_outputs import ADAPTERS
 
 MANIFEST = "manifest.yaml"
 RECORD = "prepared.json"

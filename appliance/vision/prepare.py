@@ -12,8 +12,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper, version_converter
 
-from appliance.errors import ModelError
-from appliance.types import Float32, Image
+from appliance.core.errors import ModelError
+from appliance.core.types import Float32, Image
 from appliance.vision.models import DetectorEntry, EmbedderEntry
 
 NEGLIGIBLE = 1e-20

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from appliance.types import Faces, Float32, Image
+from appliance.core.types import Faces, Float32, Image
 from appliance.vision.aligner import align
 from appliance.vision.models import ARCFACE_TEMPLATE
 

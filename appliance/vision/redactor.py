@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from appliance.types import Float32, Image
+from appliance.core.types import Float32, Image
 from appliance.vision.boxes import intersection_over_union
 
 Style = Literal["pixelate", "solid"]

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alerts_material import alert, decision, picture, pictures, sighting
 
-from appliance.alerts.alert import Alert
 from appliance.alerts.journal import Journal, destroy_files
-from appliance.errors import DecisionConflict, JournalError, SecretError, StreamError, UnknownAlert
-from appliance.types import utc_now
+from appliance.alerts.messages import Alert
+from appliance.core.errors import DecisionConflict, JournalError, SecretError, StreamError, UnknownAlert
+from appliance.core.types import utc_now
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import pytest
 from painted_faces import ENTRIES, Painted, Street, watchlist
 from structlog.testing import capture_logs
 
-from appliance.alerts.alert import new_id
+from appliance.alerts.messages import new_id
 from appliance.camera import process as module
 from appliance.camera.process import Armoury, CameraProcess, CameraSettings, Pace
-from appliance.config import Camera, Matching, Models, Redaction, WatchlistFile
-from appliance.errors import WatchlistError
-from appliance.telemetry import Meter, Wanted
-from appliance.types import utc_now
-from appliance.watchlist.index import open_index
+from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
+from appliance.core.errors import WatchlistError
+from appliance.core.telemetry import Meter, Wanted
+from appliance.core.types import utc_now
+from appliance.gallery.index import open_index
 
 FIRST, SECOND = "1" * 64, "2" * 64
 

@@ -7,8 +7,8 @@ import pytest
 
 from appliance.camera.recogniser import MAX_ENTRIES_A_TRACK, Policy, Recogniser
 from appliance.camera.tracker import Track
-from appliance.types import Matches
-from appliance.watchlist.entry import Entry
+from appliance.core.types import Matches
+from appliance.gallery.watchlist.entry import Entry
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 POLICY = Policy(threshold=0.5, category_thresholds={"terrorism": 0.4}, alone_margin=0.1, cooldown_s=60)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from appliance.camera.tracker import MAX_TRACKS, Tracker
-from appliance.types import Faces
+from appliance.core.types import Faces
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance import config as configuration
-from appliance.evaluation.ports import free_port
+from appliance.config import live as configuration
+from appliance.core.ports import free_port
 from appliance.vision.install import ensure_picture
 
 ROOT = Path(__file__).parents[2]

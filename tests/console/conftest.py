@@ -1,13 +1,3 @@
-"""One stage (hub, console, street) for the whole room's tests; each test uses alerts of its own."""
+"""One stage (hub, console, street) for the tests of the console."""
 
-import os
-
-import pytest
-from console_stage import open_stage
-
-
-@pytest.fixture(scope="session")
-def stage():
-    os.environ["OMP_NUM_THREADS"] = "1"
-    with open_stage() as opened:
-        yield opened
+from console_fixtures import stage  # noqa: F401

@@ -14,11 +14,11 @@ import pytest
 from console_stage import PASSWORD, _field
 from starlette.requests import Request
 
-from appliance.console.guard import hosts_of
+from appliance.console.audit_queue import Trail
+from appliance.console.request_guard import hosts_of
 from appliance.console.sessions import FREE_ATTEMPTS
 from appliance.console.settings import ConsoleSettings
 from appliance.console.signin import Door
-from appliance.console.trail import Trail
 from appliance.console.users import UserFile
 
 

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from appliance.console import server
-from appliance.console.guard import hosts_of
+from appliance.console.request_guard import hosts_of
 from appliance.console.settings import ConsoleSettings
-from appliance.errors import ConfigError, SecretError
+from appliance.core.errors import ConfigError, SecretError
 
 
 def certificate(folder):

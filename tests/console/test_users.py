@@ -7,7 +7,7 @@ import pytest
 from console_stage import QUICK
 
 from appliance.console.users import PERMISSIONS, ROLES, User, UserFile
-from appliance.errors import SecretError
+from appliance.core.errors import SecretError
 
 GOOD = "correct horse battery"
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from appliance.audit.record import Audit
+from appliance.core.errors import AuthorityError
 from appliance.deployment import authority
-from appliance.deployment.audit import Audit
 from appliance.deployment.state import Store
-from appliance.errors import AuthorityError
 
 MODEL = 0.55
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from appliance.deployment.audit import Audit
+from appliance.audit.record import Audit
+from appliance.core.errors import AuthorityError
 from appliance.deployment.state import DeploymentState, ListRecord, Store, Tally, add_list, slot_of
-from appliance.errors import AuthorityError
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from appliance.alerts.alert import Alert, Decision, EntryRef, ModelRefs, Sighting, TrackRef, new_id
-from appliance.alerts.hub import Hub
-from appliance.alerts.settings import HubSettings
-from appliance.types import utc_now
+from appliance.alerts.messages import Alert, Decision, EntryRef, ModelRefs, Sighting, TrackRef, new_id
+from appliance.core.types import utc_now
+from appliance.stream.hub import Hub
+from appliance.stream.settings import HubSettings
 
 _numbers = itertools.count(1)
 

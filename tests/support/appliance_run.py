@@ -17,12 +17,12 @@ from typing import Any
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from appliance.alerts.alert import Alert
 from appliance.alerts.journal import Journal
-from appliance.config import Config, load
-from appliance.errors import JournalError
-from appliance.evaluation import scenario
-from appliance.evaluation.ports import free_port
+from appliance.alerts.messages import Alert
+from appliance.config.live import Config, load
+from appliance.core.errors import JournalError
+from appliance.core.ports import free_port
+from appliance.lab.simulation import scenario
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 

@@ -25,8 +25,7 @@ import numpy as np
 import zmq
 from argon2 import PasswordHasher
 
-from appliance.alerts import hub
-from appliance.alerts.alert import (
+from appliance.alerts.messages import (
     Alert,
     CameraState,
     Degradation,
@@ -37,13 +36,14 @@ from appliance.alerts.alert import (
     TrackRef,
     new_id,
 )
-from appliance.alerts.outbox import Outbox
-from appliance.alerts.settings import HubSettings
+from appliance.audit.record import Audit, sink
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import UserFile
-from appliance.deployment.audit import Audit, sink
-from appliance.types import utc_now
+from appliance.core.types import utc_now
+from appliance.stream import hub
+from appliance.stream.outbox import Outbox
+from appliance.stream.settings import HubSettings
 
 PASSWORD = "correct horse battery"
 USERS = {"anna": "operator", "ben": "operator", "eve": "engagement", "sam": "supervisor", "vic": "viewer"}

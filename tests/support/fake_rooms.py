@@ -12,13 +12,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from appliance import config as configuration
-from appliance.errors import LfrError, WatchlistError
-from appliance.ops.rooms import GuardFacts, ListFacts, Window
-from appliance.ops.supervisor import Supervisor
-from appliance.ops.turns import Pace
-from appliance.ops.workers import RestartPolicy, WorkerSpec
-from appliance.telemetry import configure_logging
+from appliance.config import live as configuration
+from appliance.core.errors import LfrError, WatchlistError
+from appliance.core.telemetry import configure_logging
+from appliance.supervision.deployment_port import GuardFacts, ListFacts, Window
+from appliance.supervision.loop import Pace
+from appliance.supervision.supervisor import Supervisor
+from appliance.supervision.workers import RestartPolicy, WorkerSpec
 
 
 class FakeRooms:

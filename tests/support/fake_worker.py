@@ -13,7 +13,7 @@ from pathlib import Path
 
 import zmq
 
-from appliance.heartbeat import Reporter
+from appliance.core.heartbeat import Reporter
 
 
 def attempt_of(folder: Path, process: str) -> int:

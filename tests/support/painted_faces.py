@@ -12,16 +12,16 @@ from datetime import UTC, datetime, timedelta
 import cv2
 import numpy as np
 
-from appliance.alerts.alert import ModelRefs
+from appliance.alerts.messages import ModelRefs
 from appliance.camera.pipeline import Armed, Identity, Pipeline
 from appliance.camera.recogniser import Policy
-from appliance.telemetry import Meter
-from appliance.types import Faces, Frame
+from appliance.core.telemetry import Meter
+from appliance.core.types import Faces, Frame
+from appliance.gallery.index import open_index
+from appliance.gallery.watchlist.entry import Entry
+from appliance.gallery.watchlist.sealed import Watchlist
 from appliance.vision.models import ARCFACE_TEMPLATE
 from appliance.vision.quality import Gate
-from appliance.watchlist.entry import Entry
-from appliance.watchlist.index import open_index
-from appliance.watchlist.sealed import Watchlist
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 STREET_BGR = (120, 130, 125)

@@ -10,9 +10,9 @@ from pathlib import Path
 from alerts_material import alert, pictures, settings
 
 from appliance.alerts.event import Event
-from appliance.alerts.hub import serve
-from appliance.alerts.outbox import Outbox
-from appliance.alerts.subscriber import Subscriber
+from appliance.stream.hub import serve
+from appliance.stream.outbox import Outbox
+from appliance.stream.subscriber import Subscriber
 
 
 def hub(folder: Path, _: str, seed: int) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from appliance_run import short_folder
+from console_fixtures import stage  # noqa: F401
+from supervised_run import start_run  # noqa: F401
 
 
 @pytest.fixture

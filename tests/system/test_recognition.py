@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from appliance_run import Appliance, deployment, pictures_of
 
-from appliance.alerts.subscriber import Preview, Subscriber
-from appliance.config import load
-from appliance.evaluation import street
-from appliance.evaluation.scenario import Person
+from appliance.config.live import load
+from appliance.lab.simulation import street
+from appliance.lab.simulation.scenario import Person
+from appliance.stream.subscriber import Preview, Subscriber
 from appliance.vision import aligner
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder

@@ -8,10 +8,10 @@ import pytest
 from appliance_run import Appliance, deployment
 from rtsp_camera import RtspCamera
 
-from appliance.camera.source import open_source
-from appliance.config import Camera
-from appliance.evaluation import street
-from appliance.evaluation.scenario import Person
+from appliance.camera.sources.open import open_source
+from appliance.config.live import Camera
+from appliance.lab.simulation import street
+from appliance.lab.simulation.scenario import Person
 from appliance.vision.install import ensure_picture
 
 PEOPLE = "order=hopper,astronaut,hopper,astronaut,hopper&gap=2.5&fps=8&extras=0&seed=4&size=960x540"

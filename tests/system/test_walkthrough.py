@@ -14,12 +14,12 @@ import pytest
 import yaml
 from appliance_run import ENVIRONMENT, free_port
 
-from appliance.config import load
-from appliance.deployment.scan import scan
-from appliance.evaluation import scenario
-from appliance.types import utc_now
+from appliance.config.live import load
+from appliance.core.types import utc_now
+from appliance.deployment.ending.search import scan
+from appliance.gallery.watchlist.sealed import open_sealed
+from appliance.lab.simulation import scenario
 from appliance.vision.install import ensure_picture
-from appliance.watchlist.sealed import open_sealed
 
 README = Path(__file__).parents[2] / "README.md"
 

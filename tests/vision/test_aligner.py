@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from appliance.types import Faces, Image
+from appliance.core.types import Faces, Image
 from appliance.vision.aligner import PORTRAIT_EYES, align, portrait, similarity
 from appliance.vision.detector import OnnxDetector
 from appliance.vision.models import ARCFACE_TEMPLATE

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from appliance.types import Faces, Image
+from appliance.core.types import Faces, Image
 from appliance.vision import models
 from appliance.vision.detector import MAX_INPUT_PIXELS, OnnxDetector, nms, open_detector, plan
 from appliance.vision.models import DetectorEntry

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from vision_networks import planted_network
 
-from appliance.errors import ModelError
-from appliance.types import Faces, Image
+from appliance.core.errors import ModelError
+from appliance.core.types import Faces, Image
 from appliance.vision import aligner, models
 from appliance.vision.embedder import MAX_BATCH, OnnxEmbedder
 from appliance.vision.engine import Session

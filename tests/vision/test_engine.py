@@ -11,7 +11,7 @@ import pytest
 import structlog
 from vision_networks import planted_network
 
-from appliance.errors import ModelError, ProviderError
+from appliance.core.errors import ModelError, ProviderError
 from appliance.vision import engine
 
 CPU, CUDA, TENSORRT = (engine.PROVIDERS[name] for name in ("cpu", "cuda", "tensorrt"))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from vision_networks import embedding_network
 
-from appliance.errors import ModelError
+from appliance.core.errors import ModelError
 from appliance.vision import install as installer
 from appliance.vision import models
 from appliance.vision.embedder import open_embedder

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from appliance.errors import ModelError
+from appliance.core.errors import ModelError
 from appliance.vision import models
 from appliance.vision.install import ensure_picture
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from appliance.types import Faces, Image
+from appliance.core.types import Faces, Image
 from appliance.vision.detector import OnnxDetector
 from appliance.vision.models import ARCFACE_TEMPLATE
 from appliance.vision.quality import ENROLMENT, LIVE, RECOMMENDED, Gate, assess, pose_deg

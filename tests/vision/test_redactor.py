@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from appliance.types import Faces, Image
+from appliance.core.types import Faces, Image
 from appliance.vision import aligner
 from appliance.vision.detector import OnnxDetector
 from appliance.vision.embedder import OnnxEmbedder

@@ -1,0 +1,384 @@
+"""The audit record: append-only JSON lines, each bound to the one before it by SHA-256.
+
+A line is `{"act", "at", "by", "details", "hash", "n", "prev"}` in canonical form (keys sorted, no spaces, UTF-8);
+`hash` is over the line without it, `prev` is the hash of the line before, and `audit.head` beside the file holds number
+and hash of the newest. So a change, a removal, a reordering and a cut tail are found by `Audit.verify`.
+
+What no chain can prove by itself: whoever may write every file here can make the whole chain anew, or cut the tail
+and set the head back. That is why the head's hash is printed in the certificate and the report: kept by somebody
+else, it is the anchor that `verify(anchor=…)` checks.
+
+The record holds ids, never pictures or templates; `Act` refuses what looks like one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from appliance.alerts.messages import Moment
+from appliance.audit.chain import GENESIS, Record, Verification, canonical, check, digest_of, parse, split_lines
+from appliance.core.errors import AuditError
+from appliance.core.types import utc_now, utc_text
+
+MAX_LINE_BYTES: Final = 65_536
+MAX_TEXT: Final = 4_000
+MAX_UNBROKEN: Final = 128
+"""Longest run of letters and digits without a space: a SHA-512 in hex fits, a picture or a template does not."""
+MAX_DEPTH: Final = 4
+IDS_PER_LINE: Final = 500
+
+ACTS: Final[dict[str, str]] = {
+    "deployment.open": "the record of a deployment was taken up by this appliance",
+    "deployment.start": "recognition started",
+    "deployment.stop": "recognition stopped, the deployment did not end",
+    "deployment.extend": "an officer authorised a later end",
+    "deployment.revoke": "the authority was withdrawn",
+    "deployment.archive": "the state of an ended deployment was put away for the next one",
+    "watchlist.open": "a sealed watchlist was opened: digest, sequence, sizes, who built and approved it",
+    "watchlist.change": "a new sealed watchlist replaced it: ids added and removed",
+    "watchlist.refused": "a sealed watchlist was refused, and why",
+    "threshold.set": "the thresholds in force, who set them and why",
+    "camera.down": "a camera gives no pictures",
+    "camera.up": "a camera gives pictures again",
+    "process.restarted": "the supervisor restarted a process",
+    "guard.breach": "false alerts are above the limit with 95 % confidence",
+    "guard.clear": "they no longer are",
+    "decision": "a decision on an alert, its kind in the details",
+    "decision.taken": "somebody took an alert",
+    "decision.operator": "an operator judged an alert",
+    "decision.passed_on": "an alert was passed on to the street",
+    "decision.engagement": "an engagement officer decided",
+    "decision.outcome": "an outcome was recorded",
+    "decision.undo": "a decision was taken back",
+    "view.alert": "somebody looked at an alert",
+    "export.alert": "somebody exported an alert as evidence",
+    "user.signin": "somebody signed in",
+    "user.signout": "somebody signed out",
+    "user.refused": "a sign-in was refused",
+    "user.locked": "an account was locked after refused sign-ins",
+    "user.added": "a user was added or changed",
+    "user.removed": "a user was removed",
+    "blue.walk": "an officer of the blue list walked past a camera on purpose",
+    "end.begin": "the deployment is ending: by whom and why",
+    "wipe": "something is destroyed (stage begin) and was (stage done)",
+    "wipe.scan": "the folders were searched for what was destroyed, and what was found",
+    "end": "the deployment has ended and everything named in the certificate is destroyed",
+    "purge": "alerts were deleted at the end of their time",
+    "report": "a report was written",
+    "audit.repair": "the record itself was found damaged, and how",
+}
+"""Every act that is recorded, and what it means."""
+
+FAMILIES: Final = frozenset(code.partition(".")[0] for code in ACTS)
+_CODE = re.compile(r"^[a-z]+(\.[a-z_]+){0,2}$")
+_UNBROKEN = re.compile(rf"[A-Za-z0-9+/=_-]{{{MAX_UNBROKEN + 1},}}")
+
+
+def _looks_encoded(run: str) -> bool:
+    """Whether a long unbroken run is data; the path of a file is as long as its folders make it."""
+    parts = run.split("/")
+    is_path = run.startswith("/") and not run.startswith("/9j/")  # the latter is how a JPEG begins in base64
+    return not is_path or max(map(len, parts)) > MAX_UNBROKEN
+
+
+def _plain(value: Any, where: str, depth: int = 0) -> Any:
+    """The value as JSON may hold it; refuses bytes, long unbroken text and lists of fractions (templates)."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"{where} is nested deeper than {MAX_DEPTH} levels")
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError(f"{where} is not a finite number")
+        return value
+    if isinstance(value, datetime):
+        return utc_text(value)
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise ValueError(f"{where} has more than {MAX_TEXT} characters")
+        if any(map(_looks_encoded, _UNBROKEN.findall(value))):
+            raise ValueError(
+                f"{where} looks like encoded data; the audit record holds ids, never pictures or templates"
+            )
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {str(key)[:64]: _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        items = sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)
+        if sum(isinstance(item, float) for item in items) > 8:
+            raise ValueError(f"{where} looks like a template; the audit record holds ids, never pictures or templates")
+        return [_plain(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(items)]
+    raise ValueError(f"{where} is {type(value).__name__}; the audit record holds text, numbers and lists of them")
+
+
+class Act(BaseModel):
+    """Something that somebody or the appliance did.
+
+    Attributes
+    ----------
+    act
+        A code of `ACTS`, or a further one of the same family (`user.…`).
+    by
+        The person's name as they signed in or said it; `appliance` for what the appliance did by itself.
+    details
+        Ids, counts and reasons. Bytes, long unbroken text (pictures) and lists of fractions (templates) are refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    act: str = Field(max_length=64)
+    by: str = Field(min_length=1, max_length=128)
+    details: dict[str, Any] = Field(default_factory=dict)
+    at: Moment = Field(default_factory=utc_now)
+
+    @field_validator("act")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if not _CODE.match(value) or value.partition(".")[0] not in FAMILIES:
+            raise ValueError(f"{value!r} is not an act that is recorded; see appliance.audit.record.ACTS")
+        return value
+
+    @field_validator("details", mode="before")
+    @classmethod
+    def _harmless(cls, value: Any) -> Any:
+        return _plain(value, "details") if isinstance(value, dict) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """Where the chain stands: bytes in the file, number and hash of the newest record, and what follows it torn."""
+
+    size: int
+    n: int
+    hash: str
+    torn: tuple[bytes, ...] = ()
+
+
+class Audit:
+    """The audit record of a state folder; any number of processes and threads may append to it.
+
+    Parameters
+    ----------
+    path
+        The state folder, or `audit.jsonl` in it; `audit.head` and `audit.lock` are beside it. The folder is made
+        (mode 0700) where it is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        state_dir = path.parent if path.name == "audit.jsonl" else path
+        self.path = state_dir / "audit.jsonl"
+        self.head_path = state_dir / "audit.head"
+        self._lock_path = state_dir / "audit.lock"
+        self._thread = threading.Lock()
+        self._known: _Tail | None = None
+
+    def _exists(self) -> bool:
+        """Whether there is a record; refuses what is no file: a pipe would be waited for."""
+        for path in (self.path, self.head_path):
+            if path.exists() and not path.is_file():
+                raise AuditError(f"{path} is not a file.", "Look who put it there, and move it away.")
+        return self.path.exists()
+
+    @contextlib.contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        with self._thread:
+            try:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise AuditError(f"The audit record {self.path} cannot be opened: {error.strerror}.") from error
+            try:
+                fcntl.flock(lock, how)
+                yield
+            finally:
+                os.close(lock)
+
+    def append(self, act: Act) -> Record:
+        """Write one act, durable when this returns.
+
+        Raises
+        ------
+        AuditError
+            The disk refused it, or the act is too long for a line.
+        """
+        with self._locked(fcntl.LOCK_EX):
+            self._exists()
+            try:
+                descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                try:
+                    tail, damage = self._tail(descriptor)
+                    if damage is not None:
+                        tail, _ = self._write(descriptor, tail, Act(act="audit.repair", by="appliance", details=damage))
+                    self._known, record = self._write(descriptor, tail, act)
+                finally:
+                    os.close(descriptor)
+            except OSError as error:
+                self._known = None
+                raise AuditError(
+                    f"The audit record {self.path} cannot be written: {error.strerror}.", "Free or repair the disk."
+                ) from error
+            return record
+
+    def _write(self, descriptor: int, tail: _Tail, act: Act) -> tuple[_Tail, Record]:
+        body: dict[str, Any] = {"n": tail.n + 1, "at": utc_text(act.at), "by": act.by, "act": act.act}
+        body |= {"details": act.details, "prev": tail.hash}
+        body["hash"] = digest_of(body)
+        line = canonical(body) + b"\n"
+        if len(line) > MAX_LINE_BYTES:
+            raise AuditError(f"An act of {len(line)} bytes is longer than a line of the audit record may be.")
+        # A torn fragment is closed with a line feed, never cut off: the repair act that follows names its hash.
+        data = (b"\n" if tail.torn and not tail.torn[-1].endswith(b"\n") else b"") + line
+        if tail.n == 0 and not self.head_path.exists():
+            # There from before the first act and through a power cut: a missing one always means that it was removed.
+            self._write_head(0, GENESIS)
+            for path in (self.head_path, self.head_path.parent):
+                handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+        written = 0
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+        os.fdatasync(descriptor)
+        self._write_head(body["n"], body["hash"])
+        return _Tail(tail.size + len(data), body["n"], body["hash"]), Record(**body)
+
+    def _write_head(self, n: int, digest: str) -> None:
+        # Not synced: after a power cut the head may lag behind the chain, never be ahead of it.
+        text = f"{n:020d} {digest}\n".encode()
+        descriptor = os.open(self.head_path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(descriptor, text, 0)
+            os.ftruncate(descriptor, len(text))
+        finally:
+            os.close(descriptor)
+
+    def _read_head(self) -> tuple[int, str] | None:
+        try:
+            match = re.fullmatch(r"(\d{20}) ([0-9a-f]{64})\n", self.head_path.read_text(encoding="ascii"))
+        except (OSError, UnicodeDecodeError):
+            return None
+        return (int(match[1]), match[2]) if match else None
+
+    def _tail(self, descriptor: int) -> tuple[_Tail, dict[str, Any] | None]:
+        """Where the chain stands, and what is to be recorded as damage before anything else is."""
+        size = os.fstat(descriptor).st_size
+        head = self._read_head()
+        if self._known is not None and self._known.size == size and head == (self._known.n, self._known.hash):
+            return self._known, None
+        tail = self._read_tail(descriptor, size)
+        damage: dict[str, Any] = {}
+        if tail.torn:
+            damage["torn"] = [hashlib.sha256(line.rstrip(b"\n")).hexdigest() for line in tail.torn[:16]]
+            damage["torn_bytes"] = sum(len(line) for line in tail.torn)
+        if head is None and tail.n > 0:
+            damage["head_missing"] = True
+        if head is not None and (head[0] > tail.n or (head[0] == tail.n and head[1] != tail.hash and tail.n > 0)):
+            damage |= {"records_missing": head[0] - tail.n, "head_n": head[0], "head_hash": head[1]}
+        return tail, damage or None
+
+    @staticmethod
+    def _read_tail(descriptor: int, size: int) -> _Tail:
+        window = 2 * MAX_LINE_BYTES
+        while True:
+            start = max(0, size - window)
+            lines = split_lines(os.pread(descriptor, size - start, start))
+            if start > 0:
+                lines = lines[1:]
+            torn: list[bytes] = []
+            for line in reversed(lines):
+                record = parse(line) if line.endswith(b"\n") else None
+                if record is not None:
+                    return _Tail(size, record.n, record.hash, tuple(reversed(torn)))
+                torn.append(line)
+            if start == 0:
+                return _Tail(size, 0, GENESIS, tuple(reversed(torn)))
+            window *= 8
+
+    def head(self) -> tuple[int, str]:
+        """Number and hash of the newest record; `(0, GENESIS)` for an empty one."""
+        if not self._exists():
+            return 0, GENESIS
+        with self._locked(fcntl.LOCK_SH):
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                tail = self._read_tail(descriptor, os.fstat(descriptor).st_size)
+            finally:
+                os.close(descriptor)
+        return tail.n, tail.hash
+
+    def records(self) -> Iterator[Record]:
+        """Every record, oldest first; what is no record is left out (`verify` tells of it)."""
+        if not self._exists():
+            return
+        with self.path.open("rb") as lines:
+            for line in lines:
+                record = parse(line) if line.endswith(b"\n") else None
+                if record is not None:
+                    yield record
+
+    def newest(self, wanted: Callable[[Record], bool]) -> Record | None:
+        """The newest record for which `wanted` is true."""
+        if not self._exists():
+            return None
+        for line in reversed(split_lines(self.path.read_bytes())):
+            record = parse(line) if line.endswith(b"\n") else None
+            if record is not None and wanted(record):
+                return record
+        return None
+
+    def verify(self, anchor: str | None = None) -> Verification:
+        """Check every line, the chain and the head.
+
+        Parameters
+        ----------
+        anchor
+            A head hash that somebody kept (from a certificate or a report); the chain must hold it.
+        """
+        if not self._exists():
+            missing = ["audit.jsonl is missing, but audit.head is here: the record was removed."]
+            return Verification(0, GENESIS, tuple(missing) if self.head_path.exists() or anchor else ())
+        with self._locked(fcntl.LOCK_SH):
+            content = self.path.read_bytes()
+            head = self._read_head()
+            head_exists = self.head_path.exists()
+        return check(content, head, head_exists, anchor)
+
+
+def sink(state_dir: Path) -> Callable[[str, str, dict[str, Any]], None]:
+    """A function `(act, by, details)` that records into this folder, for rooms that know nothing of this one.
+
+    It raises `AuditError` where the act is refused or cannot be written.
+    """
+    audit = Audit(state_dir)
+
+    def record(act: str, by: str, details: dict[str, Any]) -> None:
+        try:
+            made = Act(act=act, by=by, details=details)
+        except ValidationError as error:
+            raise AuditError(f"The audit record refuses {act!r}: {error.errors()[0]['msg']}.") from None
+        audit.append(made)
+
+    return record
+
+
+def record_change(audit: Audit, by: str, added: list[str], removed: list[str], details: dict[str, Any]) -> None:
+    """Record a changed watchlist with every id, over as many lines as that takes."""
+    rows = [("added", name) for name in added] + [("removed", name) for name in removed]
+    parts = [rows[i : i + IDS_PER_LINE] for i in range(0, len(rows), IDS_PER_LINE)] or [[]]
+    for number, part in enumerate(parts, start=1):
+        ids = {kind: [name for what, name in part if what == kind] for kind in ("added", "removed")}
+        audit.append(Act(act="watchlist.change", by=by, details={**details, **ids, "part": number, "of": len(parts)}))

@@ -1,0 +1,1 @@
+"""Where frames come from: network cameras, devices, files, pictures."""

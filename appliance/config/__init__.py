@@ -1,0 +1,1 @@
+"""The configuration file: a root for each product, made of shared parts."""

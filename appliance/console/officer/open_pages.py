@@ -1,0 +1,305 @@
+"""What all open pages share: the board, the newest status and previews, and who is listening.
+
+A page that is slow never makes anything grow: for each listener only *what changed* is remembered, and what it gets is
+how things are when it is ready for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from appliance.alerts.messages import Alert, Decision, PreviewHeader, Status
+from appliance.console.officer.cases import Board, event_id, parse_event_id
+from appliance.console.users import User
+from appliance.core.types import utc_now, utc_text
+
+LOST_AFTER_S = 3.5
+BEAT_EVERY_S = 1.0
+CATCH_UP_S = 5.0
+MAX_LISTENERS = 100
+MAX_OF_A_SESSION = 4  # a browser makes six connections to one console, and a stream keeps one for itself
+MAX_CAMERAS = 64
+RESUME_LIMIT = 400
+
+
+class Listener:
+    """One open page."""
+
+    def __init__(self, user: User, session: str, *, previews: bool) -> None:
+        self.user = user
+        self.session = session
+        self.began_s = time.monotonic()
+        self.displaced = False
+        self.previews = previews and user.may("live")
+        self.dirty: OrderedDict[str, None] = OrderedDict()
+        self.gone: OrderedDict[str, None] = OrderedDict()
+        self.cameras: dict[str, None] = {}
+        self.status = True
+        self.reset = False
+        self.wake = asyncio.Event()
+
+
+class Desk:
+    """The console's only state: all of it rebuilt from the stream when it starts.
+
+    Attributes
+    ----------
+    board
+        Alerts and decisions.
+    status
+        The appliance's newest word on itself, or None.
+    heard_at_s
+        When the hub was last heard, monotonic; None before.
+    caught_up
+        Whether everything that the journal holds has been taken in.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.status: Status | None = None
+        self.heard_at_s: float | None = None
+        self.caught_up = False
+        self.waiting_acts: Callable[[], int] = lambda: 0
+        self._heard_utc = ""
+        self._opened_s = time.monotonic()
+        self._previews: dict[str, tuple[PreviewHeader, bytearray, int]] = {}
+        self._listeners: set[Listener] = set()
+        self._closing = asyncio.Event()
+
+    # what the feed brings
+
+    def heard(self) -> None:
+        """The hub gave a sign of life."""
+        self.heard_at_s = time.monotonic()
+        self._heard_utc = utc_text(utc_now())
+
+    def silent(self) -> None:
+        """The hub cannot be heard any more: the pages are told with their next beat."""
+        self.heard_at_s = None
+
+    def reset(self, epoch: str) -> None:
+        """Another journal: forget every event, and let every page start again."""
+        self.board.clear(epoch)
+        self.caught_up = False
+        for listener in self._listeners:
+            listener.dirty.clear()
+            listener.reset = True
+            listener.wake.set()
+
+    def event(self, header: Alert | Decision, epoch: str, seq: int) -> None:
+        """A journaled event, each once and in order."""
+        self.heard()
+        if epoch != self.board.epoch:
+            if self.board.epoch:
+                self.reset(epoch)
+            self.board.epoch = epoch
+        case = self.board.take(header, seq)
+        if case is None:
+            return
+        for listener in self._listeners:
+            listener.dirty[case.alert.id] = None
+            listener.dirty.move_to_end(case.alert.id)
+            listener.wake.set()
+
+    def new_status(self, status: Status, *, caught_up: bool) -> None:
+        """The status of this second."""
+        self.heard()
+        self.status = status
+        self.caught_up = self.caught_up or caught_up
+        for listener in self._listeners:
+            listener.status = True
+            listener.wake.set()
+
+    def new_preview(self, header: PreviewHeader, jpg: bytes) -> None:
+        """A redacted picture of what a camera sees; the one before is overwritten."""
+        _, old, count = self._previews.get(header.camera, (header, bytearray(), 0))
+        if not old and len(self._previews) >= MAX_CAMERAS:
+            return
+        old[:] = bytes(len(old))
+        self._previews[header.camera] = (header, bytearray(jpg), count + 1)
+        for listener in self._listeners:
+            if listener.previews:
+                listener.cameras[header.camera] = None
+                listener.wake.set()
+
+    def forget(self, alert_ids: list[str]) -> None:
+        """These alerts are no longer kept."""
+        for listener in self._listeners:
+            for alert_id in alert_ids:
+                listener.dirty.pop(alert_id, None)
+                listener.gone[alert_id] = None
+            listener.wake.set()
+
+    def preview(self, camera: str) -> bytes | None:
+        """A camera's newest redacted picture, JPEG."""
+        kept = self._previews.get(camera)
+        return bytes(kept[1]) if kept else None
+
+    @property
+    def pages(self) -> int:
+        """How many pages are open."""
+        return len(self._listeners)
+
+    def close(self) -> None:
+        """End every stream."""
+        self._closing.set()
+        for listener in self._listeners:
+            listener.wake.set()
+        for _, jpg, _ in self._previews.values():
+            jpg[:] = bytes(len(jpg))
+        self._previews.clear()
+
+    # what the pages get
+
+    def link(self) -> dict[str, Any]:
+        """Whether the hub can be heard, and since when what is shown has been old."""
+        since_s = self._opened_s if self.heard_at_s is None and not self._heard_utc else self.heard_at_s
+        if since_s is None or time.monotonic() - since_s > LOST_AFTER_S:
+            hub = "lost"
+        else:
+            hub = "connected" if self._heard_utc else "expected"
+        return {
+            "hub": hub,
+            "heard_at": self._heard_utc,
+            "caught_up": self.caught_up,
+            "acts_waiting": self.waiting_acts(),
+        }
+
+    def snapshot(self, user: User) -> dict[str, Any]:
+        """Everything that a page starts with."""
+        return {
+            "epoch": self.board.epoch,
+            "seq": self.board.seq,
+            "now": utc_text(utc_now()),
+            "alerts": self.board.snapshot(user),
+            "older": self.board.beyond_snapshot(user),
+            "status": self._status_for(user),
+            "link": self.link(),
+        }
+
+    def _status_for(self, user: User) -> dict[str, Any] | None:
+        if self.status is None:
+            return None
+        status = self.status.model_dump(mode="json")
+        if not user.may("live"):
+            status["cameras"] = []
+        return status
+
+    async def stream(
+        self,
+        user: User,
+        after: str,
+        *,
+        previews: bool,
+        seconds_left: Callable[[], float],
+        session: str = "",
+        can_last: Callable[[], bool] = lambda: True,
+    ) -> AsyncIterator[bytes]:
+        """Server-sent events for one page: what changed after the position `after` (or a snapshot), then all changes.
+
+        `seconds_left` says how long the session still lasts; at 0 the stream ends with `signedout`; `can_last`
+        whether using the page would put that off. Beyond `MAX_OF_A_SESSION` streams of one `session` the oldest of
+        them ends with `displaced`.
+        """
+        self._displace(session)
+        if len(self._listeners) >= MAX_LISTENERS:
+            yield _sse("busy", {"message": f"{MAX_LISTENERS} pages are open already. Close one and reload."})
+            return
+        listener = Listener(user, session, previews=previews)
+        self._listeners.add(listener)
+        try:
+            yield b"retry: 1000\n\n"
+            patience, next_beat = time.monotonic() + CATCH_UP_S, 0.0
+            while not self.caught_up and time.monotonic() < patience and not self._closing.is_set():
+                if time.monotonic() >= next_beat:  # a page that hears nothing takes the console for dead
+                    next_beat = time.monotonic() + BEAT_EVERY_S
+                    yield self._beat(seconds_left(), can_last())
+                await asyncio.sleep(0.05)  # a console that has just started would answer with less than it will know
+            for chunk in self._beginning(user, after):
+                yield chunk
+            if listener.previews:
+                listener.cameras.update(dict.fromkeys(self._previews))
+            next_beat = 0.0
+            while not self._closing.is_set():
+                if listener.displaced:
+                    yield _sse("displaced", {})
+                    return
+                left = seconds_left()
+                if left <= 0:
+                    yield _sse("signedout", {"message": "Your session has ended. Sign in again."})
+                    return
+                if time.monotonic() >= next_beat:
+                    next_beat = time.monotonic() + BEAT_EVERY_S
+                    yield self._beat(left, can_last())
+                for chunk in self._changes(listener):
+                    yield chunk
+                try:
+                    async with asyncio.timeout(max(0.01, next_beat - time.monotonic())):
+                        await listener.wake.wait()
+                except TimeoutError:
+                    continue
+                listener.wake.clear()
+            yield _sse("closing", {})
+        finally:
+            self._listeners.discard(listener)
+
+    def _displace(self, session: str) -> None:
+        """Make room for one more page of a session; a page that cannot be reached any more gives its place up too."""
+        own = [listener for listener in self._listeners if session and listener.session == session]
+        for oldest in sorted(own, key=lambda listener: listener.began_s)[: max(0, len(own) - MAX_OF_A_SESSION + 1)]:
+            oldest.displaced = True
+            oldest.wake.set()
+            self._listeners.discard(oldest)
+
+    def _beat(self, seconds_left: float, can_last: bool) -> bytes:
+        told = {"now": utc_text(utc_now()), "session_s": round(seconds_left), "session_can_last": can_last}
+        return _sse("beat", {**told, **self.link()})
+
+    def _beginning(self, user: User, after: str) -> list[bytes]:
+        epoch, seq = parse_event_id(after)
+        if epoch and epoch == self.board.epoch and seq <= self.board.seq:
+            changed = self.board.changed_after(seq, user)
+            if len(changed) <= RESUME_LIMIT:
+                return [self._case(case.alert.id, user) for case, _ in changed] + [
+                    _sse("resumed", {"missed": len(changed)})
+                ]
+        position = event_id(self.board.epoch, self.board.seq) if self.board.epoch else ""
+        return [_sse("snapshot", self.snapshot(user), position)]
+
+    def _changes(self, listener: Listener) -> list[bytes]:
+        chunks = []
+        if listener.reset:
+            listener.reset = False
+            listener.dirty.clear()
+            position = event_id(self.board.epoch, self.board.seq)
+            chunks.append(_sse("snapshot", self.snapshot(listener.user), position))
+        while listener.dirty:
+            alert_id, _ = listener.dirty.popitem(last=False)
+            chunks.append(self._case(alert_id, listener.user))
+        while listener.gone:
+            chunks.append(_sse("gone", {"id": listener.gone.popitem(last=False)[0]}))
+        if listener.status:
+            listener.status = False
+            chunks.append(_sse("status", self._status_for(listener.user)))
+        for camera in listener.cameras:
+            header, _, count = self._previews[camera]
+            chunks.append(_sse("preview", {**header.model_dump(mode="json"), "n": count}))
+        listener.cameras.clear()
+        return chunks
+
+    def _case(self, alert_id: str, user: User) -> bytes:
+        case = self.board.get(alert_id)
+        position = event_id(self.board.epoch, case.changed_seq if case else self.board.seq)
+        if case is None or not case.visible_to(user):
+            return _sse("gone", {"id": alert_id}, position)
+        return _sse("alert", case.as_json(), position)
+
+
+def _sse(event: str, data: object, position: str = "") -> bytes:
+    identity = f"id: {position}\n" if position else ""
+    return f"{identity}event: {event}\ndata: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()

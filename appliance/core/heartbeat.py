@@ -1,0 +1,87 @@
+"""A worker's line to the supervisor: heartbeats up, what is wanted down; never waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import uuid
+from pathlib import Path
+
+import zmq
+
+from appliance.core.telemetry import Beat, Meter, Wanted
+from appliance.core.types import utc_now, utc_text
+
+BEAT_EVERY_S = 0.5
+
+
+class Reporter:
+    """Tells the supervisor how this process is and hears what it wants.
+
+    Call `beat` from the loop that does the work, so that a loop that is stuck falls silent.
+
+    Parameters
+    ----------
+    runtime
+        The supervisor's runtime folder; None when there is no supervisor (beats go nowhere).
+    process
+        `hub`, `console` or `camera/NAME`.
+
+    Attributes
+    ----------
+    wanted
+        The supervisor's newest answer.
+    meter
+        The counters that travel with each beat.
+    """
+
+    def __init__(self, runtime: Path | None, process: str) -> None:
+        self.wanted = Wanted()
+        self.meter = Meter()
+        self._process = process
+        self._incarnation = uuid.uuid4().hex
+        self._next_s = 0.0
+        self._since = utc_text(utc_now())
+        self._state = ""
+        self._socket: zmq.Socket[bytes] | None = None
+        if runtime is not None:
+            self._socket = zmq.Context.instance().socket(zmq.DEALER)
+            self._socket.setsockopt(zmq.LINGER, 500)
+            self._socket.setsockopt(zmq.SNDHWM, 8)
+            self._socket.connect(f"ipc://{runtime}/supervisor")
+
+    def beat(self, state: str, *, now: bool = False, **facts: object) -> None:
+        """Send a heartbeat if one is due (or `now`, or the state changed), and take in the newest answer.
+
+        `facts` are further fields of `Beat`.
+        """
+        if self._socket is None:
+            return
+        moment_s = time.monotonic()
+        if state != self._state:
+            self._state, self._since, now = state, utc_text(utc_now()), True
+        if now or moment_s >= self._next_s:
+            self._next_s = moment_s + BEAT_EVERY_S
+            beat = Beat(
+                process=self._process,
+                incarnation=self._incarnation,
+                pid=os.getpid(),
+                at_monotonic_s=moment_s,
+                state=state,
+                since_utc=self._since,
+                samples=self.meter.snapshot(),
+                **facts,
+            )
+            with contextlib.suppress(zmq.Again):  # the supervisor is busy: the next beat says it all again
+                self._socket.send_multipart([b"beat", beat.model_dump_json().encode()], zmq.NOBLOCK)
+        with contextlib.suppress(zmq.Again):
+            while True:
+                verb, body = self._socket.recv_multipart(zmq.NOBLOCK)
+                if verb == b"wanted":
+                    self.wanted = Wanted.model_validate_json(body)
+
+    def close(self) -> None:
+        """Let the last heartbeat leave."""
+        if self._socket is not None:
+            self._socket.close()

@@ -1,0 +1,149 @@
+"""The few values that rooms hand to one another: frames, faces and matches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
+Image = npt.NDArray[np.uint8]
+"""An image of shape `(height, width, 3)`, blue-green-red, 0-255."""
+
+
+def utc_now() -> datetime:
+    """The time now, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as the alert stream writes it: `2026-11-21T10:31:07.412Z` (UTC, milliseconds)."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """The faces of one frame, as a struct of arrays; valid when empty, checked when made.
+
+    Attributes
+    ----------
+    boxes_xyxy
+        An array of shape `(n, 4)`: left, top, right, bottom, in pixels of the frame.
+    landmarks
+        An array of shape `(n, 5, 2)`: x, y in pixels of the frame; in the order subject's right eye (left in the
+        image), subject's left eye, nose tip, right mouth corner, left mouth corner.
+    scores
+        An array of shape `(n,)`: the detector's confidence, 0 to 1.
+    """
+
+    boxes_xyxy: Float32
+    landmarks: Float32
+    scores: Float32
+
+    def __post_init__(self) -> None:
+        n = len(self.scores)
+        expected: tuple[tuple[str, tuple[int, ...]], ...] = (
+            ("boxes_xyxy", (n, 4)),
+            ("landmarks", (n, 5, 2)),
+            ("scores", (n,)),
+        )
+        for name, shape in expected:
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != np.float32:
+                raise ValueError(f"Faces.{name} must be float32 of shape {shape}, not {array.dtype} {array.shape}")
+
+    @classmethod
+    def empty(cls) -> Self:
+        """No faces."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def select(self, which: npt.NDArray[Any]) -> Faces:
+        """The faces at a boolean mask of shape `(n,)` or at an array of indices."""
+        return Faces(self.boxes_xyxy[which], self.landmarks[which], self.scores[which])
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One picture from a source, and when it was taken.
+
+    Attributes
+    ----------
+    image_bgr
+        An array of shape `(height, width, 3)`. It belongs to whoever read the frame, until `wipe`.
+    index
+        Counts the frames of the source from 0, dropped ones included.
+    captured_at_utc, captured_monotonic_s
+        The same moment on both clocks. For a file read at pace `fast`, UTC is the start of the reading plus
+        `media_s`, so that intervals are those of the recording; monotonic is when the frame was read, so that the
+        time that it takes through the appliance is a true one.
+    media_s
+        Position in a file, seconds; None for a live source.
+    """
+
+    image_bgr: Image
+    index: int
+    captured_at_utc: datetime
+    captured_monotonic_s: float
+    media_s: float | None = None
+    truth: Any = field(default=None, repr=False)
+    """Ground truth of a simulated frame (`lab.simulation.street`); None for every real source."""
+
+    def wipe(self) -> None:
+        """Overwrite the pixels in place."""
+        self.image_bgr.fill(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """The best candidates of each probe, best first.
+
+    Attributes
+    ----------
+    entries
+        An array of shape `(n, k)`, int32: position of the entry in the watchlist, each at most once a probe;
+        −1 where there are fewer than k.
+    templates
+        An array of shape `(n, k)`, int32: position of that entry's best template (so of its photo); −1 likewise.
+    scores
+        An array of shape `(n, k)`, float32: cosine similarity, −1 to 1; −1 where there is no candidate.
+    """
+
+    entries: Int32
+    templates: Int32
+    scores: Float32
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+class FaceDetector(Protocol):
+    """Finds faces, and is known by the name that goes into alerts."""
+
+    name: str
+
+    def detect(self, frame_bgr: Image, min_face_px: float | None = None) -> Faces:
+        """All faces above the detector's eager threshold, best first; down to another size for this one picture."""
+        ...
+
+    def refine(self, frame_bgr: Image, faces: Faces) -> Faces:
+        """The same faces in the same order, with landmarks found again from a closer look, to be embedded."""
+        ...
+
+
+class FaceEmbedder(Protocol):
+    """Turns aligned crops into unit vectors."""
+
+    name: str
+    dimension: int
+    crop_px: int
+
+    def embed(self, crops_bgr: Image) -> Float32:
+        """Crops of shape `(n, crop_px, crop_px, 3)` to unit vectors of shape `(n, dimension)`; n may be 0."""
+        ...

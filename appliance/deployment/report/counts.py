@@ -1,0 +1,220 @@
+"""The counts that outlive the alerts: gathered from journal and audit record, kept in `figures.json`."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from appliance.alerts.messages import Alert, Decision, Moment, Sighting
+from appliance.audit.chain import Record
+from appliance.audit.record import Audit
+from appliance.config.live import Config
+from appliance.core.errors import JournalError, LfrError
+from appliance.core.types import utc_now
+from appliance.deployment import blue_list
+from appliance.deployment.report import incidents
+from appliance.deployment.state import slot_of, write_atomic
+
+_log = structlog.get_logger()
+
+FIGURES_FILE: Final = "figures.json"
+Counts = dict[str, int]
+
+
+class Seconds(BaseModel):
+    """How long decisions took, seconds from seeing the alert."""
+
+    n: int
+    median_s: float
+    slowest_tenth_s: float
+
+
+class Figures(BaseModel):
+    """Counts without ids.
+
+    Attributes
+    ----------
+    judged
+        `true`, `false`, `other` (cannot tell, lost …) or `undecided`, by category, as `alerts.tally` defines them.
+    decisions
+        Those that stand, by kind and value.
+    slots
+        Alerts in each ten minutes, by camera; what was purged before it was gathered is in `alerts` only.
+    walks_found
+        Numbers (in the audit record) of blue-list walks that were found.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    deployment: str
+    gathered_at: Moment = Field(default_factory=utc_now)
+    alerts: int = 0
+    by_camera: Counts = Field(default_factory=dict)
+    by_category: Counts = Field(default_factory=dict)
+    judged: dict[str, Counts] = Field(default_factory=dict)
+    decisions: dict[str, Counts] = Field(default_factory=dict)
+    sightings: int = 0
+    slots: dict[str, Counts] = Field(default_factory=dict)
+    seconds: dict[str, Seconds] = Field(default_factory=dict)
+    walks_found: list[int] = Field(default_factory=list)
+
+    def total(self, judged: str) -> int:
+        """Alerts that were judged so, over all categories."""
+        return sum(self.judged.get(judged, {}).values())
+
+
+def journal_exists(config: Config) -> bool:
+    """Whether there is a journal (it is destroyed at the end of the alerts' time)."""
+    return (config.alerts.state_dir / "journal.db").exists()
+
+
+def alerts_held(config: Config) -> int:
+    """How many alerts the journal holds now.
+
+    Raises
+    ------
+    JournalError
+        It cannot be read.
+    """
+    if not journal_exists(config):
+        return 0
+    from appliance.alerts.journal import Journal
+
+    with Journal.open_reader(config.alerts.state_dir) as journal:
+        return sum(event.topic == "alert" for event in journal.events())
+
+
+def load(config: Config) -> Figures:
+    """What was kept; zeros where nothing was."""
+    wanted = config.deployment.id
+    with contextlib.suppress(FileNotFoundError, ValidationError):
+        kept = Figures.model_validate_json((config.alerts.state_dir / FIGURES_FILE).read_bytes())
+        if kept.deployment == wanted:
+            return kept
+    return Figures(deployment=wanted)
+
+
+def freeze(config: Config) -> Figures:
+    """Gather and keep; a journal that cannot be read leaves what was kept before."""
+    try:
+        figures = gather(config)
+    except JournalError:
+        return load(config)
+    write_atomic(config.alerts.state_dir / FIGURES_FILE, figures.model_dump_json(indent=1).encode())
+    return figures
+
+
+def keep(config: Config) -> None:
+    """Gather and keep, for a hub that is about to purge: it is said when that fails, and delays nothing."""
+    try:
+        freeze(config)
+    except (LfrError, OSError) as error:
+        _log.error("the counts of alerts that are purged could not be kept", reason=str(error))
+
+
+def gather(config: Config, now: datetime | None = None) -> Figures:
+    """The counts as they are now: from the journal while there is one, joined with what was kept.
+
+    Raises
+    ------
+    JournalError
+        There is a journal, but it cannot be read.
+    """
+    kept = load(config)
+    if not journal_exists(config):
+        return kept
+    from appliance.alerts.journal import Journal
+
+    wanted = config.deployment.id
+    slots: dict[str, Counts] = defaultdict(lambda: defaultdict(int))
+    ours: set[str] = set()
+    audit = Audit(config.alerts.state_dir)
+    taken = _recorded_seconds(incidents.of_deployment(audit, wanted))
+    sightings: list[Sighting] = []
+    with Journal.open_reader(config.alerts.state_dir) as journal:
+        tally = journal.tally(wanted)
+        for event in journal.events():
+            header = event.header
+            if isinstance(header, Alert) and header.deployment == wanted:
+                ours.add(header.id)
+                slots[header.camera][slot_of(header.captured_at)] += 1
+            elif isinstance(header, Decision) and header.alert_id in ours:
+                if header.kind == "undo":
+                    taken.pop(header.undoes or "", None)
+                elif header.seconds_taken is not None:
+                    taken[header.id] = (header.kind, header.seconds_taken)
+            elif isinstance(header, Sighting) and header.deployment == wanted:
+                sightings.append(header)
+    walks = blue_list.walks(audit, wanted)
+    found = blue_list.assess(walks, sightings, now or utc_now(), found_before=kept.walks_found)
+    return Figures(
+        deployment=wanted,
+        gathered_at=now or utc_now(),
+        alerts=tally.alerts_total,
+        by_camera=_fold(tally.alerts, lambda key: key[0]),
+        by_category=_fold(tally.alerts, lambda key: key[1]),
+        judged=_nest(tally.judged),
+        decisions=_nest(tally.standing),
+        sightings=tally.sightings.total(),
+        slots=_highest(kept.slots, slots),
+        seconds=_seconds(taken) or kept.seconds,
+        walks_found=[outcome.walk.n for outcome in found.outcomes if outcome.result == "found"],
+    )
+
+
+def _fold(counts: dict[tuple[str, str], int], key: Callable[[tuple[str, str]], str]) -> Counts:
+    sums: Counts = defaultdict(int)
+    for pair, count in counts.items():
+        sums[key(pair)] += count
+    return dict(sorted(sums.items()))
+
+
+def _nest(counts: dict[tuple[str, str], int]) -> dict[str, Counts]:
+    nested: dict[str, Counts] = defaultdict(dict)
+    for (outer, inner), count in sorted(counts.items()):
+        nested[outer][inner] = count
+    return dict(nested)
+
+
+def _highest(kept: dict[str, Counts], fresh: dict[str, Counts]) -> dict[str, Counts]:
+    """Each slot's higher count: a purge can only have taken alerts away."""
+    return {
+        camera: {
+            slot: max(kept.get(camera, {}).get(slot, 0), fresh.get(camera, {}).get(slot, 0))
+            for slot in sorted({*kept.get(camera, {}), *fresh.get(camera, {})})
+        }
+        for camera in sorted({*kept, *fresh})
+    }
+
+
+def _recorded_seconds(records: list[Record]) -> dict[str, tuple[str, float]]:
+    """How long each standing decision took, from the audit record, which also holds those whose alerts are purged."""
+    taken: dict[str, tuple[str, float]] = {}
+    for record in records:
+        facts = record.details
+        if record.act == "decision.undo":
+            taken.pop(str(facts.get("undoes")), None)
+        elif record.act.startswith("decision.") and isinstance(facts.get("seconds_taken"), int | float):
+            taken[str(facts.get("decision"))] = (record.act.partition(".")[2], float(facts["seconds_taken"]))
+    return taken
+
+
+def _seconds(taken: dict[str, tuple[str, float]]) -> dict[str, Seconds]:
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for kind, seconds in taken.values():
+        by_kind[kind].append(seconds)
+    return {
+        kind: Seconds(
+            n=len(values),
+            median_s=round(statistics.median(values), 1),
+            slowest_tenth_s=round(sorted(values)[int(0.9 * (len(values) - 1) + 0.5)], 1),
+        )
+        for kind, values in sorted(by_kind.items())
+    }

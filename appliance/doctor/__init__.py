@@ -1,0 +1,1 @@
+"""Everything that would stop a deployment, found before it starts."""

@@ -1,0 +1,423 @@
+"""Photos and a manifest → a sealed watchlist, with a reason for every photo that was not taken.
+
+The photos are examined by worker processes, one a core, each with models of one thread. What they find is cached as it
+comes, so that an interrupted build goes on where it was and a second one only looks at what is new. The report and the
+cache (`FILE.report.html`, `FILE.report.json`, `FILE.cache`, `FILE.cache.key`) belong to the list and are destroyed with
+it: see `sealed.companions`. The photos that were given are the operator's and stay where they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from appliance.core.errors import WatchlistError
+from appliance.core.telemetry import die_with_parent
+from appliance.core.types import utc_now
+from appliance.enrolment.cache import Cache
+from appliance.enrolment.manifest import Plan, plan
+from appliance.enrolment.photo_sources import Folder, Zip, open_source
+from appliance.enrolment.resemblance import Resemblance, compare
+from appliance.gallery.watchlist import sealed
+from appliance.gallery.watchlist.container import MAX_TEMPLATES, Header
+from appliance.gallery.watchlist.entry import Entry
+from appliance.gallery.watchlist.payload import Payload
+from appliance.security.keys import Signer
+from appliance.vision.examine import Examiner, PhotoResult, recipe
+from appliance.vision.models import Manifest, load_manifest
+
+POOL_FROM = 12
+"""With fewer photos to examine, starting processes takes longer than the photos."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a build is; `rejected` counts photos, `reused` those that the cache knew."""
+
+    done: int
+    total: int
+    rejected: int
+    reused: int
+
+
+@dataclass(slots=True)
+class EntryOutcome:
+    """One entry, its photos' results in the order of the manifest, and how findable it is.
+
+    Attributes
+    ----------
+    findable
+        `very good`, `good`, `fair`, `poor` or `no`.
+    why
+        What makes it so, a plain sentence.
+    """
+
+    entry: Entry
+    photos: list[tuple[str, PhotoResult]] = field(default_factory=list)
+    findable: str = "no"
+    why: str = ""
+
+    @property
+    def taken(self) -> int:
+        """How many photos go onto the list."""
+        return sum(result.taken for _, result in self.photos)
+
+
+@dataclass(slots=True)
+class BuildResult:
+    """What a build made and found.
+
+    Attributes
+    ----------
+    outcomes
+        Of every entry of the manifest, in its order.
+    listed
+        Positions in `outcomes` of the entries that are on the list, in the list's order; `resemblance` counts in it.
+    template_photos
+        Of each template, its entry's position in `outcomes` and its photo's name.
+    same_photo
+        Names of pictures that are byte for byte the same under different entries.
+    examined, reused, seconds
+        Photos that the models saw, photos that the cache knew, and how long the examination took.
+    """
+
+    path: Path
+    header: Header
+    digest: str
+    outcomes: list[EntryOutcome]
+    listed: list[int]
+    template_photos: list[tuple[int, str]]
+    resemblance: Resemblance
+    same_photo: list[tuple[str, ...]]
+    notes: tuple[str, ...]
+    match_threshold: float
+    examined: int
+    reused: int
+    seconds: float
+    workers: int
+
+    def count(self, verdict: str) -> int:
+        """Photos with a verdict."""
+        return sum(result.verdict == verdict for outcome in self.outcomes for _, result in outcome.photos)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to build.
+
+    Attributes
+    ----------
+    source
+        A folder with manifest.csv, a folder with one folder a person, or a zip of either.
+    output
+        The sealed file.
+    recipient
+        The appliance's public sealing key, `age1…`.
+    workers
+        Processes; 0 for one a core.
+    category, response
+        For entries that name none.
+    """
+
+    source: Path
+    output: Path
+    recipient: str
+    signer: Signer
+    expires: datetime
+    deployment: str = ""
+    sequence: int | None = None
+    max_entries: int = sealed.MAX_ENTRIES
+    category: str = ""
+    response: str = ""
+    models_dir: Path | None = None
+    detector: str = "centerface"
+    embedder: str = "mobilefacenet"
+    workers: int = 0
+    cache: bool = True
+
+
+def build(job: Job, progress: Callable[[Progress], None] | None = None) -> BuildResult:
+    """Examine the photos, compare the people, seal the list.
+
+    Raises
+    ------
+    WatchlistError
+        The source has problems (`manifest.ManifestError`, all at once), no photo could be taken, or a file cannot be
+        written. Nothing is sealed then.
+    ModelError
+        The models are not installed.
+    KeyboardInterrupt
+        Passed on; what was examined is in the cache.
+    """
+    now = utc_now()
+    if job.expires <= now:
+        raise WatchlistError("The list would have expired already.", "Give a later --expires.")
+    manifest = load_manifest(job.models_dir)
+    detector, embedder = manifest.detector(job.detector), manifest.embedder(job.embedder)
+    source = open_source(job.source)
+    try:
+        wanted = plan(
+            source, max_entries=job.max_entries, today=now.date(), category=job.category, response=job.response
+        )
+        if len(wanted.photos) > MAX_TEMPLATES:
+            raise WatchlistError(f"{len(wanted.photos)} photos; at most {MAX_TEMPLATES} are allowed.")
+        cache = Cache(job.output.with_name(job.output.name + ".cache")) if job.cache else None
+        try:
+            run = _Run(job, manifest, recipe(detector.ref, embedder.ref), cache, progress)
+            results, hashes = run.examine(source, wanted)
+            if cache is not None:
+                cache.keep_only(set(hashes.values()), run.recipe)
+        finally:
+            if cache is not None:
+                cache.close()
+    finally:
+        source.close()
+    return _finish(job, wanted, results, hashes, embedder.ref, embedder.threshold, run)
+
+
+class _Run:
+    """The examination of a plan's photos."""
+
+    def __init__(
+        self,
+        job: Job,
+        manifest: Manifest,
+        recipe_name: str,
+        cache: Cache | None,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.job, self.recipe = job, recipe_name
+        self._models_dir = manifest.dir
+        self._cache, self._progress = cache, progress
+        self._tell = 0.0
+        self.reused = self.examined = 0
+        self.rejected = 0
+        self.seconds = 0.0
+        self.workers = job.workers or len(os.sched_getaffinity(0))
+
+    def examine(self, source: Folder | Zip, wanted: Plan) -> tuple[dict[str, PhotoResult], dict[str, bytes]]:
+        """Results and SHA-256 by photo name; a picture that is there several times is examined once."""
+        names = list(dict.fromkeys(photo.name for photo in wanted.photos))
+        results: dict[str, PhotoResult] = {}
+        hashes: dict[str, bytes] = {}
+        waiting: dict[bytes, list[str]] = {}
+
+        def done(name: str, result: PhotoResult) -> None:
+            results[name] = result
+            self.rejected += not result.taken
+            now = time.monotonic()
+            if self._progress is not None and (now - self._tell > 0.1 or len(results) == len(names)):
+                self._tell = now
+                self._progress(Progress(len(results), len(names), self.rejected, self.reused))
+
+        def unknown() -> Iterator[tuple[bytes, bytes]]:
+            """Photos that must be examined: their hash and content, read as they are asked for."""
+            for name in names:
+                try:
+                    content = source.read(name)
+                except WatchlistError as error:
+                    result = PhotoResult()
+                    result.add(error.problem.removesuffix("."), error.remedy or "Copy it again.")
+                    done(name, result)
+                    continue
+                key = hashes[name] = hashlib.sha256(content).digest()
+                known = self._cache.get(key, self.recipe) if self._cache is not None else None
+                if known is not None:
+                    self.reused += 1
+                    done(name, known)
+                elif key in waiting:
+                    waiting[key].append(name)
+                else:
+                    waiting[key] = [name]
+                    yield key, content
+
+        started = time.perf_counter()
+        for key, result in self._examined(unknown()):
+            self.examined += 1
+            if self._cache is not None:
+                self._cache.put(key, self.recipe, result)
+            for name in waiting[key]:
+                done(name, result)
+        self.seconds = time.perf_counter() - started
+        # a picture read after its twin was examined waits for nothing that will still come
+        for name in names:
+            if name not in results:
+                twin = waiting[hashes[name]][0]
+                done(name, results[twin])
+        return results, hashes
+
+    def _examined(self, photos: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, PhotoResult]]:
+        first = [photo for _, photo in zip(range(POOL_FROM), photos, strict=False)]
+        options = (self._models_dir, self.job.detector, self.job.embedder)
+        if len(first) < POOL_FROM or self.workers == 1:
+            if first:
+                examiner = Examiner(*options)
+                for key, content in (*first, *photos):
+                    yield key, examiner.examine(content)
+            return
+        yield from self._in_processes(first, photos, options)
+
+    def _in_processes(
+        self, first: list[tuple[bytes, bytes]], photos: Iterator[tuple[bytes, bytes]], options: tuple[Path, str, str]
+    ) -> Iterator[tuple[bytes, PhotoResult]]:
+        with _single_threaded():
+            pool = ProcessPoolExecutor(
+                self.workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=options
+            )
+            pending: dict[Future[PhotoResult], bytes] = {}
+            try:
+                for key, content in first:
+                    pending[pool.submit(_examine, content)] = key
+                more = True
+                while pending or more:
+                    while more and len(pending) < 4 * self.workers:
+                        photo = next(photos, None)
+                        if photo is None:
+                            more = False
+                        else:
+                            pending[pool.submit(_examine, photo[1])] = photo[0]
+                    ready, _ = wait(pending, timeout=1, return_when=FIRST_COMPLETED)
+                    for future in ready:
+                        yield pending.pop(future), future.result()
+            except BrokenProcessPool:
+                raise WatchlistError(
+                    "A process that examines photos was killed; the machine may be short of memory.",
+                    "Start the same command again: it goes on where it was. With --workers 1 it needs least memory.",
+                ) from None
+            finally:
+                processes = list((pool._processes or {}).values()) if pending else []
+                pool.shutdown(wait=not pending, cancel_futures=True)
+                for process in processes:
+                    process.kill()
+
+
+@contextlib.contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Spawned workers read these when they load their libraries; one a core must not start a thread a core each."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+_examiner: Examiner | None = None
+
+
+def _start_worker(models_dir: Path, detector: str, embedder: str) -> None:
+    global _examiner
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends us
+    die_with_parent()
+    _examiner = Examiner(models_dir, detector, embedder)
+
+
+def _examine(content: bytes) -> PhotoResult:
+    if _examiner is None:
+        raise RuntimeError("the worker was not started")
+    return _examiner.examine(content)
+
+
+def _finish(
+    job: Job,
+    wanted: Plan,
+    results: dict[str, PhotoResult],
+    hashes: dict[str, bytes],
+    embedder_ref: str,
+    threshold: float,
+    run: _Run,
+) -> BuildResult:
+    outcomes = [EntryOutcome(entry) for entry in wanted.entries]
+    for photo in wanted.photos:
+        outcomes[photo.entry].photos.append((photo.name, results[photo.name]))
+    listed = [position for position, outcome in enumerate(outcomes) if outcome.taken]
+    if not listed:
+        reasons = sorted({reason for result in results.values() for reason in result.reasons})[:5]
+        raise WatchlistError(f"No photo could be taken: {'; '.join(reasons)}.", "Look at the photos.")
+    places = {position: place for place, position in enumerate(listed)}
+    taken = [
+        (position, name, result) for position in listed for name, result in outcomes[position].photos if result.taken
+    ]
+    payload = Payload(
+        entries=tuple(outcomes[position].entry for position in listed),
+        templates=np.stack([result.template for _, _, result in taken]),
+        entry_of_template=np.array([places[position] for position, _, _ in taken], np.int32),
+        portraits=[bytearray(result.portrait) for _, _, result in taken],
+    )
+    resemblance = compare(payload.templates, payload.entry_of_template, threshold)
+    template_photos = [(position, name) for position, name, _ in taken]
+    _judge_findable(outcomes, {template_photos[misfit.template] for misfit in resemblance.misfits})
+    header = sealed.seal(
+        job.output,
+        payload,
+        signer=job.signer,
+        recipient=job.recipient,
+        embedder=embedder_ref,
+        expires=job.expires,
+        deployment=job.deployment,
+        sequence=job.sequence,
+    )
+    payload.wipe()
+    return BuildResult(
+        path=job.output,
+        header=header,
+        digest=sealed.digest(job.output),
+        outcomes=outcomes,
+        listed=listed,
+        template_photos=template_photos,
+        resemblance=resemblance,
+        same_photo=_same_photos(wanted, hashes),
+        notes=wanted.notes,
+        match_threshold=threshold,
+        examined=run.examined,
+        reused=run.reused,
+        seconds=run.seconds,
+        workers=run.workers,
+    )
+
+
+def _same_photos(wanted: Plan, hashes: dict[str, bytes]) -> list[tuple[str, ...]]:
+    """Ids of entries that share a picture, byte for byte."""
+    owners: dict[bytes, dict[str, None]] = {}
+    for photo in wanted.photos:
+        key = hashes.get(photo.name)
+        if key is not None:
+            owners.setdefault(key, {})[wanted.entries[photo.entry].id] = None
+    return [tuple(ids) for ids in owners.values() if len(ids) > 1]
+
+
+def _judge_findable(outcomes: list[EntryOutcome], misfits: set[tuple[int, str]]) -> None:
+    for position, outcome in enumerate(outcomes):
+        good = [result for _, result in outcome.photos if result.verdict == "accepted"]
+        taken = outcome.taken
+        odd = sum((position, name) in misfits for name, _ in outcome.photos)
+        if not taken:
+            outcome.findable, outcome.why = "no", "None of the photos could be taken: this person is not on the list."
+        elif odd and odd == taken:
+            outcome.findable, outcome.why = "poor", "The photos do not look like one person; check who is who."
+        elif not good:
+            best = min((result for _, result in outcome.photos if result.taken), key=lambda result: len(result.reasons))
+            outcome.findable = "fair" if len(best.reasons) == 1 else "poor"
+            outcome.why = f"Only doubtful photos: {'; '.join(best.reasons)}."
+        elif taken == 1:
+            outcome.findable, outcome.why = "good", "One good photo; a second from another day would help."
+        else:
+            outcome.findable = "very good" if len(good) > 1 else "good"
+            outcome.why = f"{len(good)} good of {taken} photos taken."

@@ -1,1 +1,0 @@
-"""Simulated passers-by, open-set accuracy and benchmarks."""

@@ -1,0 +1,1 @@
+"""The sealed watchlist of one deployment: its file, its entries, and how it is opened."""

@@ -1,0 +1,1 @@
+"""Trying and measuring the appliance: a simulated street, accuracy, benchmarks and the demo."""

@@ -1,0 +1,1 @@
+"""From a camera to every reader: hub, sockets, replay, requests, and the clients of all that."""

@@ -1,1 +1,0 @@
-"""From photos to templates, to a sealed file, to the index that probes are compared with."""

@@ -1,0 +1,300 @@
+"""The audit record: nobody changes, removes, reorders or cuts it unseen, and a power cut loses nothing silently."""
+
+import json
+import multiprocessing
+import os
+import random
+import time
+
+import pytest
+from pydantic import ValidationError
+
+from appliance.audit.record import ACTS, GENESIS, Act, Audit, record_change, sink
+from appliance.core.errors import AuditError
+
+
+def act(i=0, **details):
+    return Act(act="view.alert", by="PC Lee", details={"alert": f"a-{i}", **details})
+
+
+@pytest.fixture
+def record(tmp_path):
+    audit = Audit(tmp_path)
+    for i in range(12):
+        audit.append(act(i))
+    return audit
+
+
+def fresh(audit):
+    return Audit(audit.path.parent)
+
+
+def test_an_untouched_record_verifies(record):
+    found = record.verify()
+    assert found.ok
+    assert (found.count, found.head) == record.head()
+    assert found.count == 12
+    assert [one.n for one in record.records()] == list(range(1, 13))
+
+
+def test_an_empty_record_verifies(tmp_path):
+    found = Audit(tmp_path / "none").verify()
+    assert found.ok
+    assert (found.count, found.head) == (0, GENESIS)
+
+
+def test_any_changed_byte_of_any_line_is_found(record):
+    original = record.path.read_bytes()
+    chance = random.Random(7)
+    starts = [0, *[i + 1 for i, byte in enumerate(original) if byte == 10][:-1]]
+    for start, end in zip(starts, [*starts[1:], len(original)], strict=True):
+        for _ in range(8):
+            at = chance.randrange(start, end)
+            changed = bytearray(original)
+            changed[at] ^= 1 << chance.randrange(8)
+            record.path.write_bytes(changed)
+            assert not fresh(record).verify().ok, (at, changed[at : at + 1])
+
+
+def edited(audit, edit):
+    lines = audit.path.read_bytes().splitlines(keepends=True)
+    audit.path.write_bytes(b"".join(edit(lines)))
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_a_removed_line_is_found(record, at):
+    edited(record, lambda lines: lines[:at] + lines[at + 1 :])
+    assert not record.verify().ok
+
+
+@pytest.mark.parametrize("at", range(11))
+def test_reordered_lines_are_found(record, at):
+    edited(record, lambda lines: [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]])
+    assert not record.verify().ok
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_a_repeated_line_is_found(record, at):
+    edited(record, lambda lines: [*lines[: at + 1], lines[at], *lines[at + 1 :]])
+    assert not record.verify().ok
+
+
+@pytest.mark.parametrize("kept", range(12))
+def test_a_cut_tail_is_found(record, kept):
+    edited(record, lambda lines: lines[:kept])
+    assert "removed from its end" in record.verify().problems[0]
+
+
+@pytest.mark.parametrize("name", ["audit.jsonl", "audit.head"])
+def test_a_pipe_in_the_place_of_the_record_is_said_and_not_waited_for(record, name):
+    path = record.path.with_name(name)
+    path.unlink()
+    os.mkfifo(path)
+    for use in (
+        record.verify,
+        record.head,
+        lambda: list(record.records()),
+        lambda: record.newest(bool),
+        lambda: record.append(act()),
+    ):
+        with pytest.raises(AuditError, match="is not a file"):
+            use()
+
+
+def test_a_line_that_was_rewritten_with_its_right_hash_breaks_the_chain(record):
+    other = Audit(record.path.parent / "other")
+    for i in range(12):
+        other.append(act(i if i != 5 else 99))
+    forged = other.path.read_bytes().splitlines(keepends=True)
+    edited(record, lambda lines: [*lines[:5], forged[5], *lines[6:]])
+    assert not record.verify().ok
+
+
+def test_a_removed_record_is_found(record):
+    record.path.unlink()
+    assert not record.verify().ok
+
+
+@pytest.mark.parametrize("content", [None, b"", b"00000000000000000003 " + b"a" * 64 + b"\n", b"nonsense"])
+def test_a_removed_or_forged_head_is_found(record, content):
+    record.head_path.unlink()
+    if content is not None:
+        record.head_path.write_bytes(content)
+    assert not record.verify().ok
+
+
+def test_a_cut_tail_stays_visible_after_further_acts(record):
+    edited(record, lambda lines: lines[:9])
+    fresh(record).append(act())
+    assert "acts were removed" in fresh(record).verify().problems[0]
+
+
+def test_a_removed_head_stays_visible_after_further_acts(record):
+    record.head_path.unlink()
+    fresh(record).append(act())
+    assert "audit.head had been removed" in fresh(record).verify().problems[0]
+
+
+def test_a_remade_chain_shows_only_against_a_hash_kept_elsewhere(record):
+    kept = record.head()[1]
+    assert record.verify(anchor=kept).ok
+    for path in (record.path, record.head_path):
+        path.unlink()
+    remade = fresh(record)
+    for i in range(12):
+        remade.append(act(i + 100))
+    assert remade.verify().ok
+    assert not remade.verify(anchor=kept).ok
+
+
+@pytest.mark.parametrize("torn", [b"{", b'{"act":"view.alert","at"', b'\xff\xfe{"a', b"x" * 200_000])
+def test_a_line_torn_by_a_power_cut_is_kept_explained_and_no_problem(record, torn):
+    with record.path.open("ab") as file:
+        file.write(torn)
+    before = record.verify()
+    assert before.ok
+    assert "torn" in before.notices[0]
+    fresh(record).append(act())
+    after = fresh(record).verify()
+    assert after.ok
+    assert "torn by a power cut" in after.notices[0]
+    assert torn in record.path.read_bytes()
+    assert [one.act for one in record.records()][-2:] == ["audit.repair", "view.alert"]
+
+
+def test_a_repair_that_was_torn_itself_is_repaired(record):
+    for torn in (b'{"act"', b'\n{"act":"audit.rep'):
+        with record.path.open("ab") as file:
+            file.write(torn)
+    fresh(record).append(act())
+    assert fresh(record).verify().ok
+
+
+def test_a_head_that_lags_after_a_power_cut_is_no_problem(record):
+    head = record.head_path.read_bytes()
+    record.append(act())
+    record.head_path.write_bytes(head)
+    assert record.verify().ok
+    fresh(record).append(act())
+    assert fresh(record).verify().ok
+
+
+def append_many(folder, who):
+    audit = Audit(folder)
+    for i in range(60):
+        audit.append(Act(act="view.alert", by=who, details={"i": i}))
+
+
+def test_processes_append_at_the_same_time(tmp_path):
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=append_many, args=(tmp_path, f"p{i}")) for i in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    found = Audit(tmp_path).verify()
+    assert found.ok
+    assert found.count == 240
+    for i in range(4):
+        mine = [one.details["i"] for one in Audit(tmp_path).records() if one.by == f"p{i}"]
+        assert mine == list(range(60))
+
+
+def test_appending_is_cheap_also_to_a_long_record(tmp_path):
+    audit = Audit(tmp_path)
+    for i in range(300):
+        audit.append(act(i))
+    took_s = []
+    for i in range(50):
+        began = time.perf_counter()
+        audit.append(act(i))
+        took_s.append(time.perf_counter() - began)
+    assert min(took_s) < 0.005  # the quickest: the others wait for a disk that is shared
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"picture": b"\xff\xd8"},
+        {"deep": {"picture": bytearray(3)}},
+        {"picture": "/9j/" + "4AAQSkZJRg" * 20},
+        {"template": [0.1] * 9},
+        {"template": [[0.5] * 512]},
+        {"nan": float("nan")},
+        {"deep": {"a": {"b": {"c": {"d": {"e": 1}}}}}},
+        {"text": "word " * 1000},
+    ],
+)
+def test_what_looks_like_a_picture_or_a_template_is_refused(details):
+    with pytest.raises(ValidationError):
+        act(**details)
+
+
+def test_hashes_sentences_and_lists_of_ids_are_taken(tmp_path):
+    details = {"digest": "a" * 64, "ids": [f"W-{i}" for i in range(2000)], "note": "Ænder, “quoted”\nline", "x": {3, 1}}
+    Audit(tmp_path).append(act(**details))
+    (one,) = Audit(tmp_path).records()
+    assert one.details["ids"] == details["ids"]
+    assert one.details["x"] == [1, 3]
+    assert Audit(tmp_path).verify().ok
+
+
+def test_an_act_that_is_too_long_is_refused_and_changes_nothing(record):
+    before = record.path.read_bytes()
+    with pytest.raises(AuditError):
+        record.append(act(ids=["x" * 100] * 1000))
+    assert record.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("code", ["", "nonsense", "view alert", "view.", "VIEW.alert", "sell.data"])
+def test_an_unknown_act_is_refused(code):
+    with pytest.raises(ValidationError):
+        Act(act=code, by="x")
+
+
+def test_every_documented_act_is_taken():
+    assert all(Act(act=code, by="x").act == code for code in ACTS)
+
+
+def test_a_sink_raises_one_kind_of_error(tmp_path):
+    record = sink(tmp_path)
+    record("user.signin", "PC Lee", {"role": "operator"})
+    with pytest.raises(AuditError, match="refuses"):
+        record("user.signin", "PC Lee", {"photo": b"123"})
+    assert Audit(tmp_path).verify().count == 1
+
+
+def test_a_change_of_ten_thousand_ids_is_recorded_whole(tmp_path):
+    audit = Audit(tmp_path)
+    record_change(audit, "appliance", [f"{'N' * 50}-{i}" for i in range(10_000)], ["W-1"], {"digest": "d"})
+    rows = list(audit.records())
+    assert sum(len(row.details["added"]) for row in rows) == 10_000
+    assert rows[-1].details["removed"] == ["W-1"]
+    assert audit.verify().ok
+
+
+def test_the_record_is_readable_by_its_owner_only(record):
+    for path in (record.path, record.head_path):
+        assert path.stat().st_mode & 0o077 == 0
+    assert all(json.loads(line)["by"] == "PC Lee" for line in record.path.read_text().splitlines())
+
+
+def test_a_loss_of_power_in_the_very_first_act_is_no_tampering(tmp_path, monkeypatch):
+    audit = Audit(tmp_path)
+    real = Audit._write_head
+
+    def cut(self, n, digest):
+        if n:
+            raise OSError("no power")
+        real(self, n, digest)
+
+    monkeypatch.setattr(Audit, "_write_head", cut)
+    with pytest.raises((OSError, AuditError)):
+        audit.append(Act(act="deployment.open", by="appliance"))
+    monkeypatch.undo()
+    Audit(tmp_path).append(Act(act="deployment.start", by="appliance"))
+    found = Audit(tmp_path).verify()
+    assert found.ok, found.problems
+    assert found.count == 2
+    audit.head_path.unlink()
+    assert not Audit(tmp_path).verify().ok

@@ -1,0 +1,128 @@
+"""The configuration says in one line a problem what is wrong, with file, key, what was given and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from appliance.config import live
+from appliance.core.errors import ConfigError
+
+MINIMAL = {
+    "deployment": {"id": "d1", "starts": "2026-11-21T10:00:00Z", "ends": "2026-11-21T15:30:00Z"},
+    "watchlist": {"file": "lists/a.lfrw", "key": "keys/seal.key"},
+    "cameras": [{"name": "north", "source": "clips/a.mp4"}],
+    "alerts": {"state_dir": "state"},
+}
+
+
+def changed(**sections):
+    document = {name: dict(value) if isinstance(value, dict) else value for name, value in MINIMAL.items()}
+    for name, value in sections.items():
+        if isinstance(value, dict):
+            document[name] = {**document.get(name, {}), **value}
+        else:
+            document[name] = value
+    return document
+
+
+def write(tmp_path: Path, document) -> Path:
+    path = tmp_path / "lfr.yaml"
+    path.write_text(document if isinstance(document, str) else yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path):
+    read = live.load(write(tmp_path, MINIMAL))
+    assert read.watchlist.file == tmp_path / "lists/a.lfrw"
+    assert read.alerts.state_dir == tmp_path / "state"
+    assert read.cameras[0].source == str(tmp_path / "clips/a.mp4")
+    assert read.watchlist.approvers_dir == tmp_path / "keys/approvers"
+    read = live.load(write(tmp_path, changed(alerts={"publish": "ipc://run/out", "replay": "ipc://@named"})))
+    assert read.alerts.publish == f"ipc://{tmp_path}/run/out"
+    assert read.alerts.replay == "ipc://@named"
+
+
+@pytest.mark.parametrize("source", ["rtsp://10.0.0.21/stream1", "/dev/video0", "test:", "street:?people=3"])
+def test_sources_that_are_not_relative_paths_stay_as_they_are(tmp_path, source):
+    read = live.load(write(tmp_path, changed(cameras=[{"name": "a", "source": source}])))
+    assert read.cameras[0].source == source
+
+
+@pytest.mark.parametrize(
+    ("document", "says"),
+    [
+        (changed(matching={"treshold": 0.5}), "matching.treshold is not a key"),
+        (changed(matching={"threshold": 7}), "matching.threshold input should be less than 1 (given: '7')"),
+        (changed(models={"provider": "tpu"}), "models.provider"),
+        (changed(cameras=[]), "cameras"),
+        (changed(cameras=[{"name": "a", "source": "x"}, {"name": "a", "source": "y"}]), "two cameras are called a"),
+        (changed(cameras=[{"name": "No North!", "source": "x"}]), "cameras.0.name"),
+        (changed(alerts={"publish": "tcp://0.0.0.0:5556"}), "alerts.publish must be a loopback"),
+        (changed(alerts={"publish": "tcp://*:5556"}), "alerts.publish must be a loopback"),
+        (changed(alerts={"replay": "udp://127.0.0.1:5"}), "alerts.replay must look like"),
+        (changed(alerts={"state_dir": "state", "keep_hours": 1000}), "alerts.keep_hours"),
+        (changed(console={"listen": "0.0.0.0:8080"}), "listening beyond this machine needs tls_cert"),
+        (changed(deployment={"ends": "2026-11-21T09:00:00Z"}), "ends must be after starts"),
+        (changed(deployment={"ends": "2026-11-23T09:00:00Z"}), "24 hours at most"),
+        (changed(deployment={"starts": "2026-11-21T09:00:00"}), "deployment.starts"),
+        ("cameras: [", "this is not YAML"),
+        ("just words", "does not hold a configuration"),
+        ("a: " + "[" * 5000, "holds a value that YAML cannot make"),
+        ("a: !!int x", "holds a value that YAML cannot make"),
+        (yaml.safe_dump(MINIMAL).replace("'2026-11-21T10:00:00Z'", "2026-11-31T10:00:00Z"), "deployment.starts"),
+        (changed(watchlist={"max_entries": 20_000}), "watchlist.max_entries"),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_key(tmp_path, document, says):
+    path = write(tmp_path, document)
+    with pytest.raises(ConfigError) as error:
+        live.load(path)
+    assert str(path) in str(error.value)
+    assert says in str(error.value)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        live.load(write(tmp_path, changed(matching={"x": 1}, models={"y": 2}, guard={"on_breach": "shrug"})))
+    assert len(str(error.value).splitlines()) == 3
+
+
+def test_a_password_in_a_source_is_never_shown(tmp_path):
+    document = changed(cameras=[{"name": "a", "source": "rtsp://user:hunter2@10.0.0.21/s", "min_face_px": 1}])
+    with pytest.raises(ConfigError) as error:
+        live.load(write(tmp_path, document))
+    assert "hunter2" not in str(error.value)
+    document["cameras"][0].pop("min_face_px")
+    read = live.load(write(tmp_path, document))
+    assert "hunter2" not in repr(read)
+    assert read.cameras[0].safe_source == "rtsp://***@10.0.0.21/s"
+
+
+def test_a_file_that_is_missing_or_binary_is_said_to_be(tmp_path):
+    with pytest.raises(ConfigError, match="does not exist"):
+        live.load(tmp_path / "nowhere.yaml")
+    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00\x01" * 10)
+    with pytest.raises(ConfigError, match="is not UTF-8 text"):
+        live.load(tmp_path / "b.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://van:s3cret@10.0.0.21/stream1", "rtsp://***@10.0.0.21/stream1"),
+        ("rtsp://van:s3@cret@10.0.0.21/stream1", "rtsp://***@10.0.0.21/stream1"),
+        ("rtsp://van:s3/cret@10.0.0.21/1 is no address", "rtsp://***@10.0.0.21/1 is no address"),
+        ("rtsp://van:s@3/cret@10.0.0.21/1", "rtsp://***@10.0.0.21/1"),
+        ("rtsp://van:s3'c\"ret@cam/1", "rtsp://***@cam/1"),
+        ("rtsp://van:s3 cret@cam/1", "rtsp://***@cam/1"),
+        ("rtsp://:s3/cret@cam/1", "rtsp://***@cam/1"),
+        ("open RTSP://van:s3cret@cam/1, then http://a:b@c", "open RTSP://***@cam/1, then http://***@c"),
+        ("rtsp://cam:554/user=van&password=s3cret&channel=1", "rtsp://cam:554/user=***&password=***&channel=1"),
+        ("http://cam/mjpeg?Pwd=s3cret", "http://cam/mjpeg?Pwd=***"),
+        ("rtsp://cam/path@x", "rtsp://cam/path@x"),
+        ("no address at all, me@example.org", "no address at all, me@example.org"),
+    ],
+)
+def test_credentials_are_masked_wherever_a_camera_takes_them(text, shown):
+    assert live.mask_credentials(text) == shown

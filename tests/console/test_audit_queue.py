@@ -1,0 +1,97 @@
+"""What must be in the audit record gets there, or is not done."""
+
+import asyncio
+
+import pytest
+
+from appliance.console import audit_queue as module
+from appliance.console.audit_queue import Trail, TrailFull
+from appliance.console.officer.pictures import Pictures
+from appliance.core.errors import StreamError, UnknownAlert
+
+
+def test_acts_wait_for_a_hub_that_is_away_and_arrive_in_order(monkeypatch):
+    monkeypatch.setattr(module, "RETRY_S", 0.01)
+    got, away = [], [True, True]
+
+    async def send(act):
+        if away:
+            away.pop()
+            raise StreamError("The hub does not answer.")
+        got.append(act["act"])
+
+    async def story():
+        trail = Trail(send)
+        for name in ("a", "b", "c"):
+            trail.must({"act": name})
+        task = asyncio.create_task(trail.run())
+        await trail.drain(2)
+        task.cancel()
+        assert trail.waiting == 0
+
+    asyncio.run(story())
+    assert got == ["a", "b", "c"]
+
+
+def test_nothing_more_may_be_shown_once_too_many_acts_wait(monkeypatch):
+    monkeypatch.setattr(module, "MAX_WAITING", 3)
+
+    async def story():
+        trail = Trail(lambda act: asyncio.sleep(0))
+        for _ in range(3):
+            trail.must({"act": "view.alert"})
+        with pytest.raises(TrailFull):
+            trail.must({"act": "view.alert"})
+        for _ in range(5):
+            trail.note({"act": "user.refused"})
+        assert trail.waiting == 6
+        assert trail.lost == 2
+
+    asyncio.run(story())
+
+
+def test_pictures_are_bounded_in_bytes_and_overwritten_when_they_leave():
+    async def fetch(alert_id):
+        return [alert_id.encode() * 100] * 3
+
+    async def story():
+        pictures = Pictures(fetch, max_bytes=1000)
+        await pictures.get("aa", "face")
+        held = pictures._kept["aa"][1]
+        await pictures.get("bb", "face")
+        assert pictures.size_bytes == 600
+        assert all(not any(picture) for picture in held)
+        pictures.clear()
+        assert pictures.size_bytes == 0
+
+    asyncio.run(story())
+
+
+def test_twenty_looks_at_once_ask_the_hub_once():
+    asked = []
+
+    async def fetch(alert_id):
+        asked.append(alert_id)
+        await asyncio.sleep(0.01)
+        return [b"1", b"2", b"3"]
+
+    async def story():
+        pictures = Pictures(fetch)
+        assert set(await asyncio.gather(*(pictures.get("aa", "photo") for _ in range(20)))) == {b"3"}
+
+    asyncio.run(story())
+    assert asked == ["aa"]
+
+
+def test_an_unknown_alert_is_told_to_each_who_asked():
+    async def fetch(alert_id):
+        raise UnknownAlert("no such alert")
+
+    async def story():
+        pictures = Pictures(fetch)
+        for _ in range(2):
+            with pytest.raises(UnknownAlert):
+                await pictures.get("aa", "face")
+        assert pictures.size_bytes == 0
+
+    asyncio.run(story())

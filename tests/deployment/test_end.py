@@ -1,0 +1,356 @@
+"""The end destroys what it says, survives its own death anywhere, and never twice destroys."""
+
+import fcntl
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+
+from appliance.audit.record import Audit
+from appliance.core.errors import AuthorityError, LfrError
+from appliance.deployment import end, running
+from appliance.deployment.ending import certificate, destroy
+from appliance.deployment.ending.search import scan
+from appliance.deployment.report import counts
+from appliance.deployment.state import Store
+
+
+@pytest.fixture
+def needles(secret, sealed):
+    key_bytes = end._bech32_bytes(secret.decode())
+    return {"key": secret, "key bytes": key_bytes, "list": sealed[100_000:100_064]}
+
+
+def started(config):
+    store = Store(config.alerts.state_dir)
+    store.take_up(config)
+    details = {"deployment": config.deployment.id}
+    running = {"phase": "running"}
+    return store.change(lambda state: state.model_copy(update=running), "deployment.start", "appliance", details)
+
+
+def test_the_end_destroys_key_list_and_companions_and_nothing_else(on_disk, journal, tmp_path, needles):
+    bystander = on_disk.watchlist.key.with_name("seal.pub")
+    bystander.write_text("age1xyz")
+    before = {(f.path, f.needle) for f in scan([tmp_path], needles).findings}
+    assert before == {(on_disk.watchlist.key, "key"), (on_disk.watchlist.file, "list")}
+    done = end.end(on_disk, by="Insp. Okafor", reason="finished early")
+    assert done.complete
+    assert not done.already
+    assert scan([tmp_path], needles).findings == []
+    assert not on_disk.watchlist.file.parent.exists() or not list(on_disk.watchlist.file.parent.iterdir())
+    assert bystander.exists()
+    assert counts.alerts_held(on_disk) == 5
+
+
+def test_the_key_goes_first(on_disk):
+    end.end(on_disk)
+    made = certificate.load(on_disk)
+    assert [item.what for item in made.destroyed[:2]] == ["sealing key", "sealed watchlist"]
+    assert made.complete
+    assert made.search.found == 0
+    assert "sealing key (its bytes)" in made.search.searched_for
+
+
+def test_ending_twice_is_harmless_and_says_so(on_disk):
+    first = end.end(on_disk)
+    again = end.end(on_disk, by="somebody else")
+    assert again.already
+    assert again.ended_at == first.ended_at
+    assert certificate.load(on_disk).by == "appliance"
+
+
+def test_a_list_for_the_next_deployment_is_not_touched_by_a_second_end(on_disk):
+    end.end(on_disk)
+    on_disk.watchlist.file.write_bytes(b"the next one's")
+    again = end.end(on_disk)
+    assert on_disk.watchlist.file.read_bytes() == b"the next one's"
+    assert "not touched" in again.notes[0]
+
+
+def die_at(config, steps):
+    count = 0
+
+    def step(_):
+        nonlocal count
+        count += 1
+        if count == steps:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    end.end(config, by="Insp. Okafor", reason="over", step=step)
+
+
+@pytest.mark.parametrize("steps", range(1, 10))
+def test_an_end_that_was_killed_anywhere_is_continued(on_disk, tmp_path, steps, needles):
+    process = multiprocessing.get_context("fork").Process(target=die_at, args=(on_disk, steps))
+    process.start()
+    process.join(20)
+    killed = process.exitcode == -signal.SIGKILL
+    done = end.end(on_disk, by="another", reason="again")
+    assert done.complete
+    assert scan([tmp_path], needles).findings == []
+    made = certificate.load(on_disk)
+    assert {"sealing key", "sealed watchlist", "watchlist's companion"} <= {item.what for item in made.destroyed}
+    assert all(item.done for item in made.destroyed)
+    if killed and steps > 1:
+        assert made.by == "Insp. Okafor"
+    assert Audit(on_disk.alerts.state_dir).verify().ok
+
+
+def test_a_copy_of_the_key_that_was_left_about_makes_the_end_incomplete(on_disk, tmp_path, secret):
+    copy = tmp_path / "tmp" / "backup.txt"
+    copy.write_bytes(b"x" * 2_000_000 + secret)
+    done = end.end(on_disk)
+    assert not done.complete
+    assert str(copy) in done.problems[0]
+    assert "not complete" in certificate.paths(on_disk)[1].read_text()
+
+
+def test_a_runtime_folder_of_a_dead_run_is_destroyed_and_a_living_ones_is_not(on_disk, tmp_path):
+    for name in ("lfr-dead", "lfr-alive"):
+        folder = tmp_path / "tmp" / name
+        folder.mkdir()
+        (folder / "lock").touch()
+        (folder / "incoming.lfrw").write_bytes(b"sealed")
+    with (tmp_path / "tmp" / "lfr-alive" / "lock").open("rb") as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        end.end(on_disk)
+    assert not (tmp_path / "tmp" / "lfr-dead").exists()
+    assert (tmp_path / "tmp" / "lfr-alive" / "incoming.lfrw").exists()
+
+
+RUNNER = """
+import fcntl, os, signal, sys, time
+if sys.argv[2] == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.pwrite(lock, f"{os.getpid()}\\n".encode(), 0)
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(("manner", "ended_by"), [("polite", signal.SIGTERM), ("deaf", signal.SIGKILL)])
+def test_a_running_appliance_is_stopped_first(on_disk, monkeypatch, manner, ended_by):
+    monkeypatch.setattr(running, "STOP_S", 0.5)
+    on_disk.alerts.state_dir.mkdir(parents=True)
+    lock = str(on_disk.alerts.state_dir / "run.lock")
+    runner = subprocess.Popen([sys.executable, "-c", RUNNER, lock, manner], stdout=subprocess.PIPE)
+    try:
+        assert runner.stdout.readline() == b"up\n"
+        assert running.holder(on_disk.alerts.state_dir) == runner.pid
+        assert end.end(on_disk).complete
+        assert runner.wait(5) == -ended_by
+    finally:
+        runner.kill()
+        runner.stdout.close()
+        runner.wait()
+
+
+def test_a_read_only_key_behind_a_link_is_destroyed_with_the_link(on_disk, tmp_path):
+    real = tmp_path / "elsewhere.key"
+    on_disk.watchlist.key.rename(real)
+    real.chmod(0o400)
+    on_disk.watchlist.key.symlink_to(real)
+    end.end(on_disk)
+    assert not real.exists()
+    assert not on_disk.watchlist.key.is_symlink()
+
+
+def test_what_cannot_be_destroyed_is_said_and_tried_again(on_disk, monkeypatch):
+    real = destroy.shred
+
+    def failing(path):
+        if path == on_disk.watchlist.file:
+            raise PermissionError(1, "Operation not permitted")
+        return real(path)
+
+    monkeypatch.setattr(destroy, "shred", failing)
+    done = end.end(on_disk)
+    assert not done.complete
+    assert f"{on_disk.watchlist.file} could not be destroyed" in done.problems[0]
+    monkeypatch.setattr(destroy, "shred", real)
+    again = end.end(on_disk)
+    assert again.complete
+    assert not on_disk.watchlist.file.exists()
+
+
+def test_a_copy_of_the_list_is_found_and_its_removal_by_hand_completes_the_certificate(on_disk, sealed):
+    copy = on_disk.watchlist.file.with_name("yesterday.lfrw")
+    copy.write_bytes(sealed)
+    done = end.end(on_disk)
+    assert [str(copy) in problem for problem in done.problems] == [True]
+    assert not end.end(on_disk, "PS Roy").complete
+    copy.unlink()
+    assert end.end(on_disk, "PS Roy").complete
+    made = certificate.load(on_disk)
+    assert made.complete
+    assert str(copy) in made.remarks[0]
+    assert "PS Roy" in made.remarks[0]
+    acts = [record.act for record in Store(on_disk.alerts.state_dir).audit.records()]
+    assert end.end(on_disk).complete
+    assert [record.act for record in Store(on_disk.alerts.state_dir).audit.records()] == acts, "once is enough"
+
+
+def test_a_pipe_in_the_place_of_list_and_key_does_not_hold_the_end_up(on_disk):
+    for path in (on_disk.watchlist.file, on_disk.watchlist.key):
+        path.unlink()
+        os.mkfifo(path)
+    assert end.end(on_disk).complete
+    assert not on_disk.watchlist.key.exists()
+
+
+def test_a_deployment_deep_down_in_long_folders_is_ended_too(on_disk, tmp_path, make_config):
+    deep = tmp_path.joinpath(*["a-folder-with-a-long-name"] * 8)
+    deep.mkdir(parents=True)
+    config = make_config(watchlist__key=str(deep / "seal.key"))
+    on_disk.watchlist.key.rename(config.watchlist.key)
+    assert end.end(config).complete
+    assert not config.watchlist.key.exists()
+
+
+def test_damage_to_the_state_does_not_prevent_the_end(on_disk):
+    started(on_disk)
+    (on_disk.alerts.state_dir / "deployment.json").write_text('{"phase": "waiting"}')
+    assert end.end(on_disk).complete
+    assert not on_disk.watchlist.key.exists()
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"phase": "ended", "ended_at": "2026-11-21T12:00:00.000Z"},
+        {"phase": "purged", "ended_at": "2026-11-21T12:00:00.000Z"},
+        {"deployment": "another-1"},
+    ],
+)
+def test_a_state_that_claims_to_have_ended_or_to_be_anothers_is_not_believed(on_disk, needles, tmp_path, claims):
+    started(on_disk)
+    store = Store(on_disk.alerts.state_dir)
+    store.path.write_text(json.dumps(json.loads(store.path.read_text()) | claims))
+    done = end.end(on_disk, by="Insp. Okafor")
+    assert done.complete
+    assert not done.already
+    assert scan([tmp_path], needles).findings == []
+    assert store.load().deployment == on_disk.deployment.id
+    assert end.end(on_disk).already
+
+
+def test_another_deployments_state_is_not_ended_by_this_configuration(on_disk, make_config):
+    started(on_disk)
+    other = make_config(deployment=dict(on_disk.deployment.model_dump(), id="other-2"))
+    with pytest.raises(AuthorityError, match="belongs to the deployment croydon-1"):
+        end.end(other)
+    assert on_disk.watchlist.key.exists()
+
+
+def test_a_late_start_ends_what_should_have_ended_and_purges_what_is_due(on_disk, journal, now):
+    started(on_disk)
+    assert end.settle(on_disk, now=now + timedelta(hours=1)) == []
+    done = end.settle(on_disk, now=now + timedelta(hours=5))
+    assert "the end time came while the appliance was off" in done[0]
+    assert not on_disk.watchlist.key.exists()
+    assert counts.alerts_held(on_disk) == 5
+    assert end.purge_due(on_disk) == now + timedelta(hours=29)
+    assert "5 alerts were purged" in end.settle(on_disk, now=now + timedelta(hours=40))[0]
+    state_dir = on_disk.alerts.state_dir
+    assert [name for name in ("journal.db", "journal.db-wal", "journal.key") if (state_dir / name).exists()] == []
+    assert Store(state_dir).load().phase == "purged"
+    assert counts.load(on_disk).alerts == 5
+    assert certificate.load(on_disk).alerts_purged == 5
+    assert end.settle(on_disk, now=now + timedelta(hours=41)) == []
+
+
+def test_a_list_whose_deployment_never_started_is_left_alone_by_a_late_start(on_disk, now):
+    assert end.settle(on_disk, now=now + timedelta(days=2)) == []
+    assert on_disk.watchlist.key.exists()
+
+
+def test_the_certificate_says_on_top_when_there_was_nothing_left_to_search_for(on_disk):
+    for path in (on_disk.watchlist.key, on_disk.watchlist.file):
+        path.unlink()
+    end.end(on_disk)
+    page = (on_disk.alerts.state_dir / "certificate.html").read_text()
+    assert page.index("No remains could be searched for") < page.index("<h2>What was destroyed")
+
+
+@pytest.mark.parametrize("damage", ['{"phase": "ended"}', "", None])
+def test_a_late_start_ends_what_started_although_its_state_cannot_be_believed(on_disk, now, damage):
+    started(on_disk)
+    path = Store(on_disk.alerts.state_dir).path
+    path.unlink()
+    if damage is not None:
+        path.write_text(damage)
+    assert end.settle(on_disk, now=now + timedelta(hours=1)) == []
+    assert on_disk.watchlist.key.exists()
+    assert "cannot be believed" in end.settle(on_disk, now=now + timedelta(hours=5))[0]
+    assert not on_disk.watchlist.key.exists()
+    assert end.settle(on_disk, now=now + timedelta(hours=5)) == []
+
+
+def test_an_interrupted_end_is_continued_by_a_late_start(on_disk):
+    process = multiprocessing.get_context("fork").Process(target=die_at, args=(on_disk, 3))
+    process.start()
+    process.join(20)
+    assert end.settle(on_disk)
+    assert Store(on_disk.alerts.state_dir).load().phase in ("ended", "purged")
+
+
+def test_alerts_are_purged_one_by_one_as_their_time_comes(on_disk, journal, now):
+    end.end(on_disk, now=now)
+    purged = end.purge(on_disk, now=now + timedelta(hours=24) - timedelta(minutes=25))
+    assert purged.alerts == 3
+    assert counts.alerts_held(on_disk) == 2
+    assert counts.freeze(on_disk).alerts == 5
+    assert sum(counts.load(on_disk).slots["north"].values()) == 3
+
+
+def test_everything_may_be_purged_early_but_not_before_the_end(on_disk, journal):
+    with pytest.raises(LfrError, match="has not ended"):
+        end.purge(on_disk, everything=True)
+    end.end(on_disk)
+    assert end.purge(on_disk, "Insp. Okafor", everything=True).destroyed
+    assert not (on_disk.alerts.state_dir / "journal.db").exists()
+
+
+def test_a_journal_that_cannot_be_read_is_destroyed_when_its_time_is_over(on_disk, journal, now):
+    end.end(on_disk, now=now)
+    (on_disk.alerts.state_dir / "journal.db").write_bytes(b"this is no database " * 500)
+    assert end.purge_due(on_disk) == now + timedelta(hours=24)
+    with pytest.raises(LfrError):
+        end.purge(on_disk, now=now + timedelta(hours=1))
+    assert end.purge(on_disk, now=now + timedelta(hours=25)).destroyed
+    assert not (on_disk.alerts.state_dir / "journal.key").exists()
+
+
+def test_the_report_is_written_by_the_end_also_with_a_damaged_journal(on_disk, journal, now):
+    counts.freeze(on_disk)
+    (on_disk.alerts.state_dir / "journal.db").write_bytes(b"this is no database " * 500)
+    done = end.end(on_disk, now=now)
+    assert done.complete
+    assert "report could not be written" in done.notes[0]
+
+
+def test_an_end_is_quick(on_disk):
+    began = time.perf_counter()
+    end.end(on_disk)
+    assert time.perf_counter() - began < 3
+
+
+def test_the_certificate_says_what_it_cannot_promise_and_holds_the_anchor(on_disk, secret):
+    end.end(on_disk)
+    as_json, as_html = certificate.paths(on_disk)
+    page = as_html.read_text()
+    made = json.loads(as_json.read_text())
+    assert "flash disk" in page
+    assert made["audit_head"] in page
+    assert Audit(on_disk.alerts.state_dir).verify(anchor=made["audit_head"]).ok
+    assert secret.decode() not in page
+    assert "http" not in page.replace("http-equiv", "")

@@ -1,0 +1,170 @@
+"""The street shows faces that the detector finds, tells truly whose they are, and is the same each time."""
+
+import hashlib
+import itertools
+import os
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from appliance.camera.sources.open import open_source
+from appliance.config.live import Camera
+from appliance.core.errors import SourceUnusable
+from appliance.lab.simulation.portraits import list_people
+from appliance.lab.simulation.street import list_passes
+from appliance.vision.detector import open_detector
+from appliance.vision.models import load_manifest
+
+SMALL = "street:?people=2&size=640x360&fps=6&gap=1&seed=4"
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    yield
+    cv2.setNumThreads(threads)
+
+
+def frames(source, pace="fast"):
+    with open_source(Camera(name="street", source=source, pace=pace)) as opened:
+        while (frame := opened.read(5)) is not None:
+            yield frame
+            opened.release(frame)
+
+
+def iou(one, other):
+    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
+    shared = np.maximum(high - low, 0).prod()
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return shared / (sum(areas) - shared)
+
+
+def test_the_same_source_gives_the_same_pixels_and_another_seed_others():
+    def fingerprint(source):
+        digest = hashlib.sha256()
+        count = 0
+        for frame in frames(source):
+            digest.update(frame.image_bgr)
+            digest.update(repr(frame.truth).encode())
+            count += 1
+        return digest.hexdigest(), count
+
+    first = fingerprint(SMALL)
+    assert first == fingerprint(SMALL)
+    assert first[1] > 40
+    assert first[0] != fingerprint(SMALL.replace("seed=4", "seed=5"))[0]
+
+
+def test_the_detector_finds_the_faces_where_the_truth_says_they_are():
+    detector = open_detector(load_manifest(), "centerface", "cpu", 1)
+    told, found, overlap = 0, 0, []
+    for frame in frames("street:?people=3&fps=3&seed=2"):
+        wanted = [one for one in frame.truth if one.visible > 0.9 and one.box_xyxy[3] - one.box_xyxy[1] >= 60]
+        if not wanted:
+            continue
+        faces = detector.detect(frame.image_bgr)
+        boxes = faces.boxes_xyxy[faces.scores >= detector.match_threshold]
+        for one in wanted:
+            best = max((iou(np.array(one.box_xyxy), box) for box in boxes), default=0.0)
+            told += 1
+            found += best > 0.5
+            overlap.append(best)
+    assert told > 20
+    assert found / told >= 0.95
+    assert np.median(overlap) > 0.75
+
+
+def test_each_person_passes_once_between_the_times_that_the_passes_tell():
+    passes = list_passes(SMALL)
+    assert [one.person for one in passes] == ["astronaut", "hopper"]
+    seen = {}
+    for frame in frames(SMALL):
+        for person, box, _visible, which in frame.truth:
+            times, heights = seen.setdefault((person, which), ([], []))
+            times.append(frame.media_s)
+            inside = box[0] >= 0 and box[1] >= 0 and box[2] <= 640 and box[3] <= 360
+            heights.append(box[3] - box[1] if inside else 0)
+    assert set(seen) == {(one.person, one.index) for one in passes}
+    for one in passes:
+        times, heights = seen[one.person, one.index]
+        assert one.enter_s <= times[0] < one.enter_s + 0.5
+        assert one.leave_s - 1.5 < times[-1] <= one.leave_s
+        assert max(heights) == pytest.approx(one.peak_px, rel=0.15)
+        # Towards the camera: larger and larger.
+        assert np.mean(heights[:6]) < 0.5 * max(heights)
+
+
+def test_a_loop_never_ends_and_nobody_is_in_the_street_twice():
+    source = "street:?people=2&loop=1&seconds=60&gap=0.5&seed=9"
+    passes = list_passes(source)
+    assert len(passes) >= 6
+    for person in ("astronaut", "hopper"):
+        own = [one for one in passes if one.person == person]
+        assert all(earlier.leave_s < later.enter_s for earlier, later in itertools.pairwise(own))
+    assert max(one.leave_s for one in passes) <= 60
+    with pytest.raises(SourceUnusable, match="never ends"):
+        list_passes("street:?loop=1")
+    assert list_passes("street:?loop=1", until_s=30)
+
+
+def test_somebody_in_front_hides_those_behind():
+    visible = [
+        one.visible for frame in frames("street:?people=6&size=640x360&fps=5&gap=0.3&seed=3") for one in frame.truth
+    ]
+    assert min(visible) < 0.5
+    assert np.mean(np.array(visible) > 0.95) > 0.5
+
+
+def test_people_come_from_a_folder_in_the_order_and_with_the_photo_that_is_asked_for(tmp_path):
+    portraits = {name: cv2.imread(str(photos[0])) for name, photos in list_people(None).items()}
+    for name, image in portraits.items():
+        (tmp_path / name).mkdir()
+        for number in (1, 2):
+            cv2.imwrite(str(tmp_path / name / f"{name}_{number}.png"), image)
+    (tmp_path / "nobody").mkdir()
+    source = f"street:?faces={tmp_path}&order=hopper,astronaut,hopper"
+    passes = list_passes(source)
+    assert [one.person for one in passes] == ["hopper", "astronaut", "hopper"]
+    assert {one.photo.name for one in passes} == {"hopper_2.png", "astronaut_2.png"}
+    assert list_passes(f"{source}&photo=first")[0].photo.name == "hopper_1.png"
+    names = tmp_path / "names.txt"
+    names.write_text("astronaut\n\nhopper\n")
+    assert [one.person for one in list_passes(f"street:?faces={tmp_path}&order=@{names}")] == ["astronaut", "hopper"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("faces=/no/such/folder", "/no/such/folder cannot be read"),
+        ("order=nemo", "nobody is called nemo"),
+        ("peeple=3", "no option 'peeple'.*people=how many pass"),
+        ("photo=best", "must be first or last or random"),
+        ("people=0", "a number from 1"),
+        ("order=@/no/such/file", "cannot be read as a list"),
+    ],
+)
+def test_a_street_that_cannot_be_says_why(options, said):
+    with pytest.raises(SourceUnusable, match=said):
+        open_source(Camera(name="street", source=f"street:?{options}"))
+
+
+def test_a_street_in_real_time_takes_as_long_as_it_says():
+    source = "street:?size=320x180&fps=10&people=1&seconds=3"
+    began_s = time.monotonic()
+    stamps = [frame.captured_monotonic_s for frame in frames(source, "realtime")]
+    assert stamps[-1] - began_s > 2.7
+    assert list_passes(source) == []
+
+
+def test_faces_of_the_test_data_pass_too():
+    data = os.environ.get("LFR_TEST_DATA")
+    if not data:
+        pytest.skip("set LFR_TEST_DATA to the folder of test data to let its people pass")
+    source = f"street:?faces={Path(data) / 'faces'}&people=3&size=640x360&fps=5&seed=2"
+    people = {one.person for frame in frames(source) for one in frame.truth}
+    assert people == {one.person for one in list_passes(source)}
+    assert len(people) == 3
