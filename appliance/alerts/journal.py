@@ -22,8 +22,8 @@ from appliance.alerts.event import Header
 from appliance.alerts.messages import DECISION_VALUES, Alert, Decision, Sighting
 from appliance.alerts.reader import JournalReader
 from appliance.alerts.tally import fold_into_purged
+from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, JournalError, StreamError, UnknownAlert
-from appliance.core.types import utc_now
 from appliance.security.encryption import Vault, shred
 
 PICTURES_OF_AN_ALERT = 3

@@ -13,11 +13,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field
 
-from appliance.core.types import utc_text
+from appliance.core.clock import Moment
 
-Moment = Annotated[AwareDatetime, PlainSerializer(utc_text, return_type=str)]
 Response = Literal["red", "amber", "green", "blue"]
 DecisionKind = Literal["taken", "operator", "passed_on", "engagement", "outcome", "undo"]
 

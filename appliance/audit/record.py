@@ -27,10 +27,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from appliance.alerts.messages import Moment
 from appliance.audit.chain import GENESIS, Record, Verification, canonical, check, digest_of, parse, split_lines
+from appliance.core.clock import Moment, utc_now, utc_text
 from appliance.core.errors import AuditError
-from appliance.core.types import utc_now, utc_text
 
 MAX_LINE_BYTES: Final = 65_536
 MAX_TEXT: Final = 4_000

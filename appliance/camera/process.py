@@ -19,10 +19,12 @@ from appliance.camera.recogniser import Policy
 from appliance.camera.sources.live import LiveSource
 from appliance.camera.sources.open import FastSource, open_source
 from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
+from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError, SourceError
 from appliance.core.heartbeat import Reporter
-from appliance.core.telemetry import configure_logging, die_with_parent
-from appliance.core.types import Frame, utc_now
+from appliance.core.process import die_with_parent
+from appliance.core.telemetry import configure_logging
+from appliance.core.types import Frame
 from appliance.gallery.index import RECALL_WANTED, open_index
 from appliance.gallery.watchlist.sealed import open_sealed
 from appliance.stream.outbox import Outbox

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from appliance.camera.tracker import Track
-from appliance.core.types import Float32, Matches, utc_now
+from appliance.core.clock import utc_now
+from appliance.core.types import Float32, Matches
 from appliance.gallery.watchlist.entry import Entry
 
 MAX_ENTRIES_A_TRACK = 32

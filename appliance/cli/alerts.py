@@ -263,8 +263,8 @@ def _decision(hub: HubClient, alert: str, kind: str, value: str, by: str, reason
 
     from appliance.alerts.event import standing_of
     from appliance.alerts.messages import DECISION_VALUES, Decision
+    from appliance.core.clock import utc_now
     from appliance.core.errors import StreamError
-    from appliance.core.types import utc_now
 
     alert_id = _resolve(hub, alert)
     undoes = None

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from appliance.config.live import mask_credentials
+from appliance.core.credentials import mask_credentials
 from appliance.core.errors import ConfigError, LfrError
 
 TRIAL_HOURS = 12

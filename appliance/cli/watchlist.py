@@ -96,7 +96,7 @@ def build(
     review_date, under_18, under_18_rationale, expires as far as there are.
     """
     from appliance.cli.keys import read_passphrase
-    from appliance.core.types import utc_now
+    from appliance.core.clock import utc_now
     from appliance.enrolment import quality_report as reports
     from appliance.enrolment import watchlist_build
     from appliance.gallery.watchlist.container import MAX_FILE_BYTES
@@ -282,7 +282,7 @@ def inspect(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a sealed list says about itself and, with the appliance's key, who is on it."""
-    from appliance.core.types import utc_now
+    from appliance.core.clock import utc_now
     from appliance.gallery.watchlist import container, sealed
 
     opened = container.read(file)
@@ -338,7 +338,7 @@ def approve(
 ) -> None:
     """Add your approval, by name, to a sealed list that you have looked at."""
     from appliance.cli.keys import read_passphrase
-    from appliance.core.types import utc_now
+    from appliance.core.clock import utc_now
     from appliance.gallery.watchlist import container
     from appliance.security import keys
 
@@ -390,7 +390,7 @@ def _policy(
     approvals: int | None,
     deployment: str | None,
 ) -> Policy:
-    from appliance.core.types import utc_now
+    from appliance.core.clock import utc_now
     from appliance.gallery.watchlist.sealed import MAX_ENTRIES, Policy
 
     if settings is None and builders is None:

@@ -17,25 +17,13 @@ import yaml
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from appliance.core.credentials import mask_credentials
 from appliance.core.errors import ConfigError
 
 MAX_CONFIG_BYTES = 1_000_000
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]", "::1"}
-
-
-def mask_credentials(text: str) -> str:
-    """The text with the user and password of every URL in it replaced by `***`.
-
-    Also where a password holds `@`, `/`, a quote or a blank that ought to be percent-encoded (a message about a bad
-    address quotes it), and where a camera takes user and password as `user=…&password=…`. Rather too much than too
-    little is hidden.
-    """
-    text = re.sub(
-        r"(?i)\b([a-z][a-z0-9+.-]*://)(?:[^\s/@:]*:\S*@|[^/\s'\"]*@|[^\s/@:]+:[^\n/@]{0,80}@)", r"\1***@", text
-    )
-    return re.sub(r"(?i)\b((?:user|username|password|passwd|pass|pwd|token)=)[^&\s'\"]*", r"\1***", text)
 
 
 def _loopback_endpoint(value: object) -> object:

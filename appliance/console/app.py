@@ -33,8 +33,8 @@ from appliance.console.sessions import Session
 from appliance.console.settings import ConsoleSettings
 from appliance.console.signin import Door, act, signin_address
 from appliance.console.users import PERMISSIONS, Permission, UserFile
+from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, LfrError, RequestRefused, SecretError, StreamError, UnknownAlert
-from appliance.core.types import utc_now
 
 __all__ = ["ConsoleApp", "ConsoleSettings", "create_app"]
 

@@ -15,7 +15,8 @@ from appliance.console.app import ConsoleApp
 from appliance.console.settings import ConsoleSettings
 from appliance.core.errors import ConfigError
 from appliance.core.heartbeat import Reporter
-from appliance.core.telemetry import configure_logging, die_with_parent
+from appliance.core.process import die_with_parent
+from appliance.core.telemetry import configure_logging
 from appliance.security.tls import check_pair
 
 HEARTBEAT_S = 0.2

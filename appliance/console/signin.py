@@ -17,7 +17,7 @@ from appliance.console.request_guard import Refused
 from appliance.console.sessions import LockOut, Session, Sessions
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import User, UserFile
-from appliance.core.types import utc_now, utc_text
+from appliance.core.clock import utc_now, utc_text
 
 _NEXT = re.compile(r"^/(live|history|alerts/[A-Za-z0-9._-]{1,64})?$")
 DEMO_USER = User("demo", "supervisor", "")

@@ -19,8 +19,8 @@ from typing import Literal, get_args
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import SecretError
-from appliance.core.types import utc_now, utc_text
 
 Role = Literal["operator", "engagement", "supervisor", "viewer"]
 ROLES: tuple[str, ...] = get_args(Role)

@@ -9,11 +9,43 @@ import uuid
 from pathlib import Path
 
 import zmq
+from pydantic import BaseModel, Field
 
-from appliance.core.telemetry import Beat, Meter, Wanted
-from appliance.core.types import utc_now, utc_text
+from appliance.core.clock import utc_now, utc_text
+from appliance.core.telemetry import Meter, Sample
 
 BEAT_EVERY_S = 0.5
+
+
+class Beat(BaseModel):
+    """A worker's heartbeat to the supervisor: how it is, in absolute numbers since it was started."""
+
+    process: str = Field(description="hub, console or camera/NAME")
+    incarnation: str = Field(description="new at each start, so that counters can be added up")
+    pid: int
+    at_monotonic_s: float
+    state: str = Field("starting", description="starting, ready, live, reconnecting, ended, failed …")
+    since_utc: str = ""
+    detail: str = Field("", description="a plain sentence, without credentials")
+    last_frame_age_s: float | None = None
+    fps: float = 0.0
+    provider: str = ""
+    watchlist: str = Field("", description="sha256 of the sealed file in use")
+    watchlist_entries: int = 0
+    index_recall: float | None = None
+    index_kind: str = ""
+    trouble: str = Field("", description="what is wrong although it is live, a plain sentence; shown as degraded")
+    pending: int = Field(0, description="alerts that the hub has not yet acknowledged")
+    samples: list[Sample] = Field(default_factory=list)
+
+
+class Wanted(BaseModel):
+    """What the supervisor wants of a worker, told with every answer to a heartbeat."""
+
+    watchlist: str = Field("", description="sha256 of the sealed file to use; a camera that uses another one changes")
+    watchlist_min_sequence: int = 0
+    recognise_until_utc: str = Field("", description="end of the window; a camera stops there by itself")
+    stop: bool = False
 
 
 class Reporter:

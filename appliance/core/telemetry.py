@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import bisect
 import contextlib
-import ctypes
 import logging
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterator, MutableMapping
@@ -20,7 +17,7 @@ from typing import Any, Literal
 import structlog
 from pydantic import BaseModel, Field
 
-from appliance.config.live import mask_credentials
+from appliance.core.credentials import mask_credentials
 
 LATENCY_BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 MAX_SERIES = 512
@@ -112,51 +109,3 @@ def configure_logging(process: str) -> None:
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(process=process)
-
-
-def name_process(name: str) -> None:
-    """What `ps` and `top` call this process (Linux; at most 15 bytes are shown)."""
-    with contextlib.suppress(OSError, AttributeError):
-        pr_set_name = 15
-        ctypes.CDLL(None).prctl(pr_set_name, name.encode()[:15], 0, 0, 0)
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies (Linux), so that no camera outlives its supervisor."""
-    parent = os.getppid()
-    with contextlib.suppress(OSError, AttributeError):
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-class Beat(BaseModel):
-    """A worker's heartbeat to the supervisor: how it is, in absolute numbers since it was started."""
-
-    process: str = Field(description="hub, console or camera/NAME")
-    incarnation: str = Field(description="new at each start, so that counters can be added up")
-    pid: int
-    at_monotonic_s: float
-    state: str = Field("starting", description="starting, ready, live, reconnecting, ended, failed …")
-    since_utc: str = ""
-    detail: str = Field("", description="a plain sentence, without credentials")
-    last_frame_age_s: float | None = None
-    fps: float = 0.0
-    provider: str = ""
-    watchlist: str = Field("", description="sha256 of the sealed file in use")
-    watchlist_entries: int = 0
-    index_recall: float | None = None
-    index_kind: str = ""
-    trouble: str = Field("", description="what is wrong although it is live, a plain sentence; shown as degraded")
-    pending: int = Field(0, description="alerts that the hub has not yet acknowledged")
-    samples: list[Sample] = Field(default_factory=list)
-
-
-class Wanted(BaseModel):
-    """What the supervisor wants of a worker, told with every answer to a heartbeat."""
-
-    watchlist: str = Field("", description="sha256 of the sealed file to use; a camera that uses another one changes")
-    watchlist_min_sequence: int = 0
-    recognise_until_utc: str = Field("", description="end of the window; a camera stops there by itself")
-    stop: bool = False

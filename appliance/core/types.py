@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -13,16 +13,6 @@ Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 Image = npt.NDArray[np.uint8]
 """An image of shape `(height, width, 3)`, blue-green-red, 0-255."""
-
-
-def utc_now() -> datetime:
-    """The time now, aware, in UTC."""
-    return datetime.now(UTC)
-
-
-def utc_text(moment: datetime) -> str:
-    """A moment as the alert stream writes it: `2026-11-21T10:31:07.412Z` (UTC, milliseconds)."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

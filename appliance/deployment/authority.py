@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 from appliance.config.live import Config
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError
-from appliance.core.types import utc_now, utc_text
 from appliance.deployment.state import DeploymentState, Extension, Revocation, Store
 
 MAX_HOURS: Final = 24

@@ -15,8 +15,8 @@ from appliance.alerts.messages import Sighting
 from appliance.audit.record import Act, Audit
 from appliance.config.live import Config
 from appliance.core import binomial
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError
-from appliance.core.types import utc_now, utc_text
 from appliance.deployment import authority
 from appliance.deployment.state import Store
 

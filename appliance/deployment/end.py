@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from appliance.audit.record import Act
 from appliance.config.live import Config
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError, JournalError, LfrError
-from appliance.core.types import utc_now, utc_text
 from appliance.deployment import running
 from appliance.deployment.ending import certificate, destroy
 from appliance.deployment.ending.destroy import Destroyer, exists

@@ -22,12 +22,11 @@ from typing import Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from appliance.alerts.messages import Moment
 from appliance.audit.chain import Record, Verification
 from appliance.audit.record import Act, Audit
 from appliance.config.live import Config
+from appliance.core.clock import Moment, utc_now
 from appliance.core.errors import AuthorityError
-from appliance.core.types import utc_now
 
 STATE_FILE: Final = "deployment.json"
 TALLY_FILE: Final = "tally.json"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from appliance.config.live import Config
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import ModelError
-from appliance.core.types import utc_now, utc_text
 from appliance.deployment import authority
 from appliance.deployment.state import Store
 from appliance.doctor import cameras, machine

@@ -12,8 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from appliance.core.clock import utc_text
 from appliance.core.files import write_private
-from appliance.core.types import utc_text
 from appliance.enrolment.watchlist_build import BuildResult, EntryOutcome
 
 MAX_THUMBNAILS = 6000

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
+from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
-from appliance.core.telemetry import die_with_parent
-from appliance.core.types import utc_now
+from appliance.core.process import die_with_parent
 from appliance.enrolment.cache import Cache
 from appliance.enrolment.manifest import Plan, plan
 from appliance.enrolment.photo_sources import Folder, Zip, open_source

@@ -23,9 +23,9 @@ import yaml
 
 from appliance.alerts.event import Event
 from appliance.alerts.messages import Alert, Status
+from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError
 from appliance.core.ports import free_port
-from appliance.core.types import utc_now
 from appliance.lab.simulation import scenario, street
 from appliance.stream.subscriber import Subscriber
 from appliance.vision.install import ensure_picture

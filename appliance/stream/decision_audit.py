@@ -8,8 +8,8 @@ from typing import Any
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Decision
+from appliance.core.clock import utc_text
 from appliance.core.errors import JournalError, LfrError, StreamError
-from appliance.core.types import utc_text
 
 AuditSink = Callable[[str, str, dict[str, Any]], None]
 """Writes one act: what was done (`decision.operator`, `purge`, `view.alert` …), by whom, details: ids, no pictures."""

@@ -78,10 +78,11 @@ from appliance.alerts.messages import (
     Sighting,
     Status,
 )
+from appliance.core.clock import utc_now
 from appliance.core.errors import JournalError, LfrError, SecretError, StreamError
 from appliance.core.heartbeat import Reporter
-from appliance.core.telemetry import configure_logging, die_with_parent
-from appliance.core.types import utc_now
+from appliance.core.process import die_with_parent
+from appliance.core.telemetry import configure_logging
 from appliance.stream.decision_audit import Auditor
 from appliance.stream.requests import Desk
 from appliance.stream.settings import HubSettings

@@ -9,9 +9,9 @@ import zmq
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Decision
+from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, JournalError, SecretError, StreamError, UnknownAlert
 from appliance.core.telemetry import Meter
-from appliance.core.types import utc_now
 from appliance.stream.decision_audit import Auditor
 from appliance.stream.replays import Replays
 from appliance.stream.wire import (

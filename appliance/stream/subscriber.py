@@ -35,8 +35,8 @@ import zmq
 
 from appliance.alerts.event import MODELS, Event, parse_event
 from appliance.alerts.messages import PreviewHeader, Status
+from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
-from appliance.core.types import utc_now
 from appliance.stream.wire import End, Frames, ReplayRequest, body_of, options, parse, receive, request_id, send
 
 LOST_AFTER_S = 3.0

@@ -10,7 +10,7 @@ import zmq
 from pydantic import ValidationError
 
 from appliance.alerts.messages import Status
-from appliance.core.telemetry import Beat, Wanted
+from appliance.core.heartbeat import Beat, Wanted
 
 log = structlog.get_logger()
 MAX_BEATS_A_TURN = 256

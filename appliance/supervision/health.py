@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal, cast
 
 from appliance.alerts.messages import CameraState, Degradation
-from appliance.core.telemetry import Beat
-from appliance.core.types import utc_now
+from appliance.core.clock import utc_now
+from appliance.core.heartbeat import Beat
 from appliance.supervision.metrics import PROVIDERS, Gauge, Ledger
 from appliance.supervision.workers import Worker
 

@@ -16,8 +16,8 @@ from appliance.alerts.journal import Journal
 from appliance.alerts.messages import new_id
 from appliance.audit.record import IDS_PER_LINE, record_change, sink
 from appliance.config.live import Config
+from appliance.core.clock import utc_now
 from appliance.core.errors import AuthorityError, JournalError, LfrError
-from appliance.core.types import utc_now
 from appliance.deployment import authority, end, guard
 from appliance.deployment.report import counts
 from appliance.deployment.state import DeploymentState, ListRecord, Store, Tally, add_list

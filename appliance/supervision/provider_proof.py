@@ -7,7 +7,8 @@ from multiprocessing.connection import Connection
 
 from appliance.config.live import Models
 from appliance.core.errors import LfrError, ProviderError
-from appliance.core.telemetry import configure_logging, die_with_parent
+from appliance.core.process import die_with_parent
+from appliance.core.telemetry import configure_logging
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
 from appliance.vision.models import load_manifest

@@ -17,7 +17,7 @@ import psutil
 from appliance import __version__
 from appliance.alerts.messages import Degradation, Status
 from appliance.config.live import Config
-from appliance.core.types import utc_now
+from appliance.core.clock import utc_now
 from appliance.supervision import health
 from appliance.supervision.deployment_port import GuardFacts, Window
 from appliance.supervision.health import CameraView

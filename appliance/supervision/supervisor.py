@@ -16,10 +16,10 @@ from pathlib import Path
 import structlog
 
 from appliance.config.live import Config
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import LfrError
-from appliance.core.telemetry import Beat, Wanted
-from appliance.core.types import utc_now, utc_text
-from appliance.doctor.machine import require_free
+from appliance.core.heartbeat import Beat, Wanted
+from appliance.supervision.addresses import require_free
 from appliance.supervision.channel import Switchboard
 from appliance.supervision.deployment_port import Rooms, Window
 from appliance.supervision.health import CameraView

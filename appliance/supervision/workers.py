@@ -22,7 +22,9 @@ from typing import Any
 import structlog
 
 from appliance.core.errors import LfrError
-from appliance.core.telemetry import Beat, configure_logging, die_with_parent, name_process
+from appliance.core.heartbeat import Beat
+from appliance.core.process import die_with_parent, name_process
+from appliance.core.telemetry import configure_logging
 
 log = structlog.get_logger()
 _spawn = multiprocessing.get_context("spawn")

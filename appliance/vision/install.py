@@ -26,7 +26,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from appliance.config.live import mask_credentials
+from appliance.core.credentials import mask_credentials
 from appliance.core.errors import ModelError
 from appliance.vision import models
 from appliance.vision.models import DetectorEntry, EmbedderEntry, Manifest, Picture, Source

@@ -12,8 +12,8 @@ from alerts_material import alert, decision, picture, pictures, sighting
 
 from appliance.alerts.journal import Journal, destroy_files
 from appliance.alerts.messages import Alert
+from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, JournalError, SecretError, StreamError, UnknownAlert
-from appliance.core.types import utc_now
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from appliance.alerts.messages import new_id
 from appliance.camera import process as module
 from appliance.camera.process import Armoury, CameraProcess, CameraSettings, Pace
 from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
+from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
-from appliance.core.telemetry import Meter, Wanted
-from appliance.core.types import utc_now
+from appliance.core.heartbeat import Wanted
+from appliance.core.telemetry import Meter
 from appliance.gallery.index import open_index
 
 FIRST, SECOND = "1" * 64, "2" * 64

@@ -10,7 +10,7 @@ import typer
 from appliance import cli
 from appliance.cli import commands, keys, watchlist
 from appliance.config.live import parse
-from appliance.core.types import utc_now
+from appliance.core.clock import utc_now
 from appliance.deployment.state import ListRecord, Store, add_list
 from appliance.lab.simulation import scenario
 

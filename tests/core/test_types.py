@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from appliance.core.types import Faces, Frame, utc_text
+from appliance.core.clock import utc_text
+from appliance.core.types import Faces, Frame
 
 
 def test_no_faces_is_a_valid_batch():

@@ -15,6 +15,7 @@ from appliance.core.types import Faces
 from appliance.deployment import authority
 from appliance.doctor import cameras, examination, machine
 from appliance.doctor.findings import guarded, healthy
+from appliance.supervision import addresses
 from appliance.supervision.run_folder import RunLock
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +95,7 @@ def test_a_socket_that_cannot_be_made_fails_and_keeps_a_run_from_starting(tmp_pa
     assert levels(found) == ["ok", "fail", "ok"]
     assert why in found[1].text
     with pytest.raises(LfrError, match="cannot be used"):
-        machine.require_free(config, wait_s=0)
+        addresses.require_free(config, wait_s=0)
 
 
 def test_a_console_that_nobody_can_use_is_told(tmp_path):

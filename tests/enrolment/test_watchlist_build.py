@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
-from appliance.core.types import utc_now
 from appliance.enrolment import quality_report, watchlist_build
 from appliance.enrolment.manifest import ManifestError
 from appliance.gallery import index

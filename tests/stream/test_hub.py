@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import MAX_PICTURE_BYTES, PreviewHeader, Status, new_id
+from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, JournalError, RequestRefused, StreamError, UnknownAlert
-from appliance.core.types import utc_now
 from appliance.stream.client import HubClient
 from appliance.stream.hub import Hub
 from appliance.stream.wire import body_of

@@ -8,9 +8,9 @@ from alerts_material import alert, picture, pictures, running, settings, short_f
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import PreviewHeader
+from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
 from appliance.core.telemetry import Meter
-from appliance.core.types import utc_now
 from appliance.stream.outbox import Outbox
 
 

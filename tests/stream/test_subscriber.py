@@ -11,8 +11,8 @@ from alerts_material import alert, decision, picture, pictures, running, setting
 
 from appliance.alerts.event import Event, standing_of
 from appliance.alerts.messages import PreviewHeader, Status
+from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
-from appliance.core.types import utc_now
 from appliance.stream.client import HubClient
 from appliance.stream.hub import Hub
 from appliance.stream.outbox import Outbox

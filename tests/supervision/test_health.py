@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.core.telemetry import Beat
+from appliance.core.heartbeat import Beat
 from appliance.supervision import health
 from appliance.supervision.health import CameraView
 from appliance.supervision.workers import Worker, WorkerSpec

@@ -10,8 +10,8 @@ import pytest
 
 from appliance.audit.record import Audit
 from appliance.config import live as configuration
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError, ProviderError, WatchlistError
-from appliance.core.types import utc_now, utc_text
 from appliance.deployment import authority
 from appliance.deployment.ending import certificate
 from appliance.deployment.state import Store, Tally

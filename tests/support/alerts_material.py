@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.alerts.messages import Alert, Decision, EntryRef, ModelRefs, Sighting, TrackRef, new_id
-from appliance.core.types import utc_now
+from appliance.core.clock import utc_now
 from appliance.stream.hub import Hub
 from appliance.stream.settings import HubSettings
 

@@ -40,7 +40,7 @@ from appliance.audit.record import Audit, sink
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import UserFile
-from appliance.core.types import utc_now
+from appliance.core.clock import utc_now
 from appliance.stream import hub
 from appliance.stream.outbox import Outbox
 from appliance.stream.settings import HubSettings

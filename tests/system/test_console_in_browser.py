@@ -16,7 +16,7 @@ from console_stage import PASSWORD, open_stage
 from relay import Relay
 
 from appliance.alerts.messages import CameraState, Degradation
-from appliance.core.types import utc_now
+from appliance.core.clock import utc_now
 
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")

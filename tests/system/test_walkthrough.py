@@ -15,7 +15,7 @@ import yaml
 from appliance_run import ENVIRONMENT, free_port
 
 from appliance.config.live import load
-from appliance.core.types import utc_now
+from appliance.core.clock import utc_now
 from appliance.deployment.ending.search import scan
 from appliance.gallery.watchlist.sealed import open_sealed
 from appliance.lab.simulation import scenario

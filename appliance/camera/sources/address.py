@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
-from appliance.config.live import Camera, mask_credentials
+from appliance.config.live import Camera
+from appliance.core.credentials import mask_credentials
 from appliance.core.errors import SecretError, SourceUnusable
 
 STREAMS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}

@@ -12,8 +12,9 @@ from datetime import datetime
 
 from appliance.camera.sources.reader import Reader
 from appliance.camera.sources.status import SourceStatus, State
+from appliance.core.clock import utc_now
 from appliance.core.errors import SourceError, SourceRefused, SourceUnusable
-from appliance.core.types import Frame, Image, utc_now
+from appliance.core.types import Frame, Image
 
 CLOSE_S = 1.5
 CATCH_UP_S = 2.0

@@ -19,8 +19,9 @@ from appliance.camera.sources.reader import Reader
 from appliance.camera.sources.status import SourceStatus
 from appliance.camera.sources.stills import FolderReader, PatternReader
 from appliance.config.live import Camera
+from appliance.core.clock import utc_now
 from appliance.core.errors import SourceError, SourceUnusable
-from appliance.core.types import Frame, utc_now
+from appliance.core.types import Frame
 
 SCHEMES: dict[str, str] = {
     "test": "appliance.camera.sources.open:open_pattern",

@@ -1,7 +1,7 @@
-"""What a source reads from: pictures and media time. The forms of it are in `camera.sources.captures` and `camera.sources.stills`.
+"""What a source reads from: pictures and media time. Its forms are in `captures` and `stills`.
 
-A reader knows nothing of clocks, threads, or buffers that are full. Those are the business of `camera.sources.open` (every
-frame) and `camera.sources.live` (the newest frame).
+A reader knows nothing of clocks, threads, or buffers that are full. Those are the business of `open` (every frame) and
+`live` (the newest frame).
 """
 
 from __future__ import annotations

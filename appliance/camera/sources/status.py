@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Literal
 
 from appliance.camera.sources.buffers import BufferPool
-from appliance.config.live import mask_credentials
-from appliance.core.types import Frame, utc_now
+from appliance.core.clock import utc_now
+from appliance.core.credentials import mask_credentials
+from appliance.core.types import Frame
 
 State = Literal["starting", "live", "reconnecting", "ended", "failed"]
 

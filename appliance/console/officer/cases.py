@@ -10,7 +10,7 @@ from typing import Any
 
 from appliance.alerts.messages import Alert, Decision
 from appliance.console.users import User
-from appliance.core.types import utc_text
+from appliance.core.clock import utc_text
 
 MAX_CASES = 10_000
 MAX_DECISIONS = 200

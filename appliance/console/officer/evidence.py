@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 
 from appliance.console.officer.cases import Case, decision_words
 from appliance.console.officer.pictures import NAMES
-from appliance.core.types import utc_text
+from appliance.core.clock import utc_text
 
 
 def build(case: Case, pictures: Sequence[bytes], exported_by: str, now: datetime, version: str) -> tuple[bytes, str]:

@@ -16,7 +16,7 @@ from typing import Any
 from appliance.alerts.messages import Alert, Decision, PreviewHeader, Status
 from appliance.console.officer.cases import Board, event_id, parse_event_id
 from appliance.console.users import User
-from appliance.core.types import utc_now, utc_text
+from appliance.core.clock import utc_now, utc_text
 
 LOST_AFTER_S = 3.5
 BEAT_EVERY_S = 1.0

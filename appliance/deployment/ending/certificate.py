@@ -13,11 +13,10 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from appliance import __version__
-from appliance.alerts.messages import Moment
 from appliance.audit.chain import Record
 from appliance.audit.record import Audit
 from appliance.config.live import Config
-from appliance.core.types import utc_now
+from appliance.core.clock import Moment, utc_now
 from appliance.deployment.pages import render
 from appliance.deployment.state import Store, write_atomic
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from appliance.alerts.messages import Moment
+from appliance.core.clock import Moment
 from appliance.deployment.report import counts
 from appliance.deployment.state import ListRecord
 

@@ -12,12 +12,12 @@ from typing import Final
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from appliance.alerts.messages import Alert, Decision, Moment, Sighting
+from appliance.alerts.messages import Alert, Decision, Sighting
 from appliance.audit.chain import Record
 from appliance.audit.record import Audit
 from appliance.config.live import Config
+from appliance.core.clock import Moment, utc_now
 from appliance.core.errors import JournalError, LfrError
-from appliance.core.types import utc_now
 from appliance.deployment import blue_list
 from appliance.deployment.report import incidents
 from appliance.deployment.state import slot_of, write_atomic

@@ -19,7 +19,7 @@ from appliance.audit.chain import Record
 from appliance.audit.record import Act
 from appliance.config.live import Config
 from appliance.core import binomial
-from appliance.core.types import utc_now, utc_text
+from appliance.core.clock import utc_now, utc_text
 from appliance.deployment import authority, blue_list
 from appliance.deployment.ending import certificate
 from appliance.deployment.guard import one_in

@@ -20,13 +20,13 @@ import struct
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from appliance.core.clock import Moment, utc_text
 from appliance.core.errors import WatchlistError
 from appliance.core.files import write_private
-from appliance.core.types import utc_text
 from appliance.security.keys import PublicSigner, Signer
 
 MAGIC = b"LFRWLIST"
@@ -38,8 +38,6 @@ MAX_TEMPLATES = 100_000
 _PREFIX = struct.Struct("<8sHI")
 _SIGNATURE_BYTES = 64
 _KEY_TEXT = r"^[A-Za-z0-9+/]{43}=$"
-
-Moment = Annotated[AwareDatetime, PlainSerializer(utc_text, return_type=str)]
 
 
 class Header(BaseModel):

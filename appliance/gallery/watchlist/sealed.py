@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pyrage
 
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import WatchlistError
-from appliance.core.types import Float32, Int32, utc_now, utc_text
+from appliance.core.types import Float32, Int32
 from appliance.gallery.watchlist import container as outer
 from appliance.gallery.watchlist import payload as inner
 from appliance.gallery.watchlist.container import Container, Header, digest, same_person

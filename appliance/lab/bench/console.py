@@ -28,8 +28,8 @@ from appliance.alerts.messages import Alert, EntryRef, ModelRefs, TrackRef, new_
 from appliance.audit.record import sink
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
+from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError
-from appliance.core.types import utc_now
 from appliance.stream import hub
 from appliance.stream.outbox import Outbox
 from appliance.stream.settings import HubSettings

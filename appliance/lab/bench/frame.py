@@ -18,8 +18,9 @@ from appliance.alerts.messages import ModelRefs
 from appliance.camera.pipeline import Armed, Identity, Pipeline
 from appliance.camera.recogniser import Policy
 from appliance.config.live import Camera, Models
+from appliance.core.clock import utc_now
 from appliance.core.telemetry import Meter
-from appliance.core.types import Float32, Frame, utc_now
+from appliance.core.types import Float32, Frame
 from appliance.gallery.index import open_index
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.sealed import Watchlist

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from appliance.alerts.event import Event
 from appliance.alerts.messages import Alert, EntryRef, ModelRefs, Status, TrackRef, new_id
+from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
-from appliance.core.types import utc_now
 from appliance.stream.hub import Hub
 from appliance.stream.outbox import Outbox
 from appliance.stream.settings import HubSettings

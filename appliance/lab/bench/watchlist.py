@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 import psutil
 
+from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError
-from appliance.core.types import utc_now
 from appliance.enrolment import watchlist_build
 from appliance.gallery.index import ExactIndex, HnswIndex, check_recall, open_index
 from appliance.gallery.watchlist import sealed

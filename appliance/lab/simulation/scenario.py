@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from appliance.config.live import Config, parse
-from appliance.core.types import utc_now
+from appliance.core.clock import utc_now
 from appliance.enrolment import watchlist_build
 from appliance.gallery.watchlist.container import append_approval
 from appliance.security.keys import load_recipient, load_signer, new_appliance_keys, new_signer

@@ -8,7 +8,7 @@ import pytest
 from appliance.console.officer import cases as module
 from appliance.console.officer.cases import Board, parse_event_id
 from appliance.console.users import User
-from appliance.core.types import utc_now
+from appliance.core.clock import utc_now
 
 SUPERVISOR = User("sam", "supervisor", "")
 STREET = User("eve", "engagement", "")
