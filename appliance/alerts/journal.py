@@ -1,7 +1,7 @@
 """The journal: alerts, decisions and sightings in one series, durable before anyone is told; the only truth.
 
 A SQLite file in the state folder, written by the hub alone and read by anybody there (`Journal.open_reader`): each
-commit is on the disk when it returns, deleted content is overwritten, pictures are encrypted (see `vault`).
+commit is on the disk when it returns, deleted content is overwritten, pictures are encrypted (see `cipher`).
 A sequence number is never used twice, also not after a purge. `epoch` names this database: a reader that meets
 another epoch starts again from the beginning.
 """
@@ -24,7 +24,7 @@ from appliance.alerts.reader import JournalReader
 from appliance.alerts.tally import fold_into_purged
 from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, JournalError, StreamError, UnknownAlert
-from appliance.security.encryption import Vault, shred
+from appliance.security.encryption import PictureCipher, shred
 
 PICTURES_OF_AN_ALERT = 3
 _SHRINK_ABOVE_BYTES = 16 << 20
@@ -48,16 +48,18 @@ class Journal(JournalReader):
 
     Parameters
     ----------
-    state_dir, connection, vault
+    state_dir, connection, cipher
         As `open` makes them.
     cooldown_s
         A second alert (or sighting) of one entry at one camera within this is a repetition; of a recording, since the
         run that reads it began (`rest`).
     """
 
-    def __init__(self, state_dir: Path, connection: sqlite3.Connection, vault: Vault, cooldown_s: float = 0.0) -> None:
-        super().__init__(state_dir, connection, vault)
-        self._sealer = vault
+    def __init__(
+        self, state_dir: Path, connection: sqlite3.Connection, cipher: PictureCipher, cooldown_s: float = 0.0
+    ) -> None:
+        super().__init__(state_dir, connection, cipher)
+        self._sealer = cipher
         self._cooldown_ms = round(cooldown_s * 1000)
         row = self._db.execute("SELECT value FROM meta WHERE key = 'rested_seq'").fetchone()
         self._rested_seq = int(row[0]) if row else 0
@@ -79,8 +81,8 @@ class Journal(JournalReader):
             key = state_dir / database.KEY_NAME
             with database.explained(state_dir / database.DATABASE_NAME):
                 pictures = connection.execute("SELECT EXISTS (SELECT 1 FROM pictures)").fetchone()[0]
-            vault = Vault.open(key) if pictures or key.exists() else Vault.create(key)
-            return cls(state_dir, connection, vault, cooldown_s)
+            cipher = PictureCipher.open(key) if pictures or key.exists() else PictureCipher.create(key)
+            return cls(state_dir, connection, cipher, cooldown_s)
         except BaseException:
             connection.close()
             raise
@@ -135,7 +137,7 @@ class Journal(JournalReader):
                 alert.captured_at,
             )  # fmt: skip
             if not self._sealer.current:  # replaced after a purge by another process, while it held the write lock
-                self._sealer = Vault.open(self._sealer.path)
+                self._sealer = PictureCipher.open(self._sealer.path)
             self._db.executemany(
                 "INSERT INTO pictures VALUES (?, ?, ?)",
                 [(seq, i, self._sealer.seal(alert.id, i, picture)) for i, picture in enumerate(pictures)],
@@ -250,7 +252,7 @@ class Journal(JournalReader):
         with self.transaction():
             empty = not self._db.execute("SELECT EXISTS (SELECT 1 FROM pictures)").fetchone()[0]
             if empty:
-                self._vault = self._sealer = Vault.create(self.state_dir / database.KEY_NAME)
+                self._cipher = self._sealer = PictureCipher.create(self.state_dir / database.KEY_NAME)
         with self._explained():
             free, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
             if empty and free * size > _SHRINK_ABOVE_BYTES:

@@ -14,7 +14,7 @@ from appliance.alerts.event import Event, parse_event
 from appliance.alerts.messages import Alert, Decision
 from appliance.alerts.tally import Tally, read_tally
 from appliance.core.errors import JournalError, UnknownAlert
-from appliance.security.encryption import Vault
+from appliance.security.encryption import PictureCipher
 
 
 class StoredEvent(NamedTuple):
@@ -27,7 +27,7 @@ class StoredEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class AlertHistory:
     """Everything about one alert: itself, every decision in order, and the decision of each kind that stands."""
 
     alert: Alert
@@ -45,7 +45,7 @@ class JournalReader:
         Folder of `journal.db` and `journal.key`.
     connection
         To its database, see `database`.
-    vault
+    cipher
         For its pictures; None: opened when the first picture is asked for.
 
     Attributes
@@ -54,11 +54,11 @@ class JournalReader:
         Names this database; another one means: start again from the beginning.
     """
 
-    def __init__(self, state_dir: Path, connection: sqlite3.Connection, vault: Vault | None = None) -> None:
+    def __init__(self, state_dir: Path, connection: sqlite3.Connection, cipher: PictureCipher | None = None) -> None:
         self.state_dir = state_dir
         self.path = state_dir / database.DATABASE_NAME
         self._db = connection
-        self._vault = vault
+        self._cipher = cipher
         with self._explained():
             self.epoch: str = self._db.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()[0]
 
@@ -122,7 +122,7 @@ class JournalReader:
             ).fetchall()
         return {kind: Decision.model_validate_json(header) for kind, header in rows}
 
-    def story(self, alert_id: str, *, pictures: bool = True) -> Story:
+    def story(self, alert_id: str, *, pictures: bool = True) -> AlertHistory:
         """One alert with everything that was decided on it.
 
         Raises
@@ -139,7 +139,7 @@ class JournalReader:
             ).fetchall()
         decisions = tuple(Decision.model_validate_json(row[0]) for row in rows)
         alert = Alert.model_validate_json(stored.header_json)
-        return Story(alert, stored.pictures, decisions, self.standing(alert_id))
+        return AlertHistory(alert, stored.pictures, decisions, self.standing(alert_id))
 
     def tally(self, deployment: str | None = None) -> Tally:
         """Anonymous counts, of what is in the journal and of what was purged from it; of one deployment or of all."""
@@ -165,10 +165,10 @@ class JournalReader:
         if not rows:
             return ()
         key = self.state_dir / database.KEY_NAME
-        if self._vault is None:
-            self._vault = Vault.open(key)
+        if self._cipher is None:
+            self._cipher = PictureCipher.open(key)
         try:
-            return tuple(self._vault.unseal(alert_id, position, sealed) for position, sealed in rows)
+            return tuple(self._cipher.unseal(alert_id, position, sealed) for position, sealed in rows)
         except JournalError:
-            self._vault = Vault.open(key)  # the hub has replaced the key since a reader took it
-            return tuple(self._vault.unseal(alert_id, position, sealed) for position, sealed in rows)
+            self._cipher = PictureCipher.open(key)  # the hub has replaced the key since a reader took it
+            return tuple(self._cipher.unseal(alert_id, position, sealed) for position, sealed in rows)

@@ -17,7 +17,7 @@ _KEYS: Final = {"act", "at", "by", "details", "hash", "n", "prev"}
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AuditLine:
     """One line of the audit record."""
 
     n: int
@@ -62,7 +62,7 @@ def digest_of(body: dict[str, Any]) -> str:
     return hashlib.sha256(canonical({key: value for key, value in body.items() if key != "hash"})).hexdigest()
 
 
-def parse(line: bytes) -> Record | None:
+def parse(line: bytes) -> AuditLine | None:
     """A line's record, whether or not its hash is right; None where it is no record at all."""
     try:
         body = json.loads(line)
@@ -73,7 +73,7 @@ def parse(line: bytes) -> Record | None:
     texts = (body["at"], body["by"], body["act"], body["prev"], body["hash"])
     if not all(isinstance(text, str) for text in texts) or not isinstance(body["details"], dict):
         return None
-    return Record(**body)
+    return AuditLine(**body)
 
 
 def split_lines(content: bytes) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 A line is `{"act", "at", "by", "details", "hash", "n", "prev"}` in canonical form (keys sorted, no spaces, UTF-8);
 `hash` is over the line without it, `prev` is the hash of the line before, and `audit.head` beside the file holds number
-and hash of the newest. So a change, a removal, a reordering and a cut tail are found by `Audit.verify`.
+and hash of the newest. So a change, a removal, a reordering and a cut tail are found by `AuditRecord.verify`.
 
 What no chain can prove by itself: whoever may write every file here can make the whole chain anew, or cut the tail
 and set the head back. That is why the head's hash is printed in the certificate and the report: kept by somebody
@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from appliance.audit.chain import GENESIS, Record, Verification, canonical, check, digest_of, parse, split_lines
+from appliance.audit.chain import GENESIS, AuditLine, Verification, canonical, check, digest_of, parse, split_lines
 from appliance.core.clock import Moment, utc_now, utc_text
 from appliance.core.errors import AuditError
 
@@ -165,7 +165,7 @@ class _Tail:
     torn: tuple[bytes, ...] = ()
 
 
-class Audit:
+class AuditRecord:
     """The audit record of a state folder; any number of processes and threads may append to it.
 
     Parameters
@@ -204,7 +204,7 @@ class Audit:
             finally:
                 os.close(lock)
 
-    def append(self, act: Act) -> Record:
+    def append(self, act: Act) -> AuditLine:
         """Write one act, durable when this returns.
 
         Raises
@@ -230,7 +230,7 @@ class Audit:
                 ) from error
             return record
 
-    def _write(self, descriptor: int, tail: _Tail, act: Act) -> tuple[_Tail, Record]:
+    def _write(self, descriptor: int, tail: _Tail, act: Act) -> tuple[_Tail, AuditLine]:
         body: dict[str, Any] = {"n": tail.n + 1, "at": utc_text(act.at), "by": act.by, "act": act.act}
         body |= {"details": act.details, "prev": tail.hash}
         body["hash"] = digest_of(body)
@@ -253,7 +253,7 @@ class Audit:
             written += os.write(descriptor, data[written:])
         os.fdatasync(descriptor)
         self._write_head(body["n"], body["hash"])
-        return _Tail(tail.size + len(data), body["n"], body["hash"]), Record(**body)
+        return _Tail(tail.size + len(data), body["n"], body["hash"]), AuditLine(**body)
 
     def _write_head(self, n: int, digest: str) -> None:
         # Not synced: after a power cut the head may lag behind the chain, never be ahead of it.
@@ -319,7 +319,7 @@ class Audit:
                 os.close(descriptor)
         return tail.n, tail.hash
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[AuditLine]:
         """Every record, oldest first; what is no record is left out (`verify` tells of it)."""
         if not self._exists():
             return
@@ -329,7 +329,7 @@ class Audit:
                 if record is not None:
                     yield record
 
-    def newest(self, wanted: Callable[[Record], bool]) -> Record | None:
+    def newest(self, wanted: Callable[[AuditLine], bool]) -> AuditLine | None:
         """The newest record for which `wanted` is true."""
         if not self._exists():
             return None
@@ -362,7 +362,7 @@ def sink(state_dir: Path) -> Callable[[str, str, dict[str, Any]], None]:
 
     It raises `AuditError` where the act is refused or cannot be written.
     """
-    audit = Audit(state_dir)
+    audit = AuditRecord(state_dir)
 
     def record(act: str, by: str, details: dict[str, Any]) -> None:
         try:
@@ -374,7 +374,7 @@ def sink(state_dir: Path) -> Callable[[str, str, dict[str, Any]], None]:
     return record
 
 
-def record_change(audit: Audit, by: str, added: list[str], removed: list[str], details: dict[str, Any]) -> None:
+def record_change(audit: AuditRecord, by: str, added: list[str], removed: list[str], details: dict[str, Any]) -> None:
     """Record a changed watchlist with every id, over as many lines as that takes."""
     rows = [("added", name) for name in added] + [("removed", name) for name in removed]
     parts = [rows[i : i + IDS_PER_LINE] for i in range(0, len(rows), IDS_PER_LINE)] or [[]]

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from appliance.alerts.messages import Alert, EntryRef, ModelRefs, TrackRef, new_id
-from appliance.camera.recogniser import Candidate, Policy, Recogniser
+from appliance.camera.recogniser import AlertPolicy, Candidate, Recogniser
 from appliance.camera.tracker import Track, Tracker
 from appliance.core.telemetry import Meter
 from appliance.core.types import FaceDetector, FaceEmbedder, Faces, Float32, Frame, Image
@@ -34,7 +34,7 @@ PREVIEW_FACE_PX = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Armed:
+class WatchlistGallery:
     """A watchlist and the index over its templates: replaced together, between two frames."""
 
     watchlist: Watchlist
@@ -58,7 +58,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Finding:
+class PicturedAlert:
     """An alert and its three pictures (JPEG): redacted scene, face, watchlist picture."""
 
     alert: Alert
@@ -97,7 +97,7 @@ class Pipeline:
         detector: FaceDetector,
         embedder: FaceEmbedder,
         gate: quality.Gate,
-        policy: Policy,
+        policy: AlertPolicy,
         identity: Identity,
         style: redactor.Style,
         meter: Meter,
@@ -114,7 +114,7 @@ class Pipeline:
         self._seen: set[int] = set()
         self._faces = Faces.empty()
 
-    def process(self, frame: Frame, armed: Armed) -> list[Finding]:
+    def process(self, frame: Frame, gallery: WatchlistGallery) -> list[PicturedAlert]:
         """Recognise the people in a frame. The caller overwrites the frame afterwards.
 
         Of everything that this makes from the frame, only the findings outlive the call.
@@ -130,7 +130,7 @@ class Pipeline:
             if track is not None and track.hits == 2:
                 self._saw(track)
         self._forget(ended)
-        return self._recognise(frame, faces, owners, armed, now_s)
+        return self._recognise(frame, faces, owners, gallery, now_s)
 
     def finish(self) -> None:
         """The source is over: end every track."""
@@ -152,8 +152,8 @@ class Pipeline:
         return Preview(jpg, len(self._tracker.tracks))
 
     def _recognise(
-        self, frame: Frame, faces: Faces, owners: list[Track | None], armed: Armed, now_s: float
-    ) -> list[Finding]:
+        self, frame: Frame, faces: Faces, owners: list[Track | None], gallery: WatchlistGallery, now_s: float
+    ) -> list[PicturedAlert]:
         due = self._recogniser.due(owners, now_s)
         if not due:
             return []
@@ -172,17 +172,17 @@ class Pipeline:
             embeddings = self._embedder.embed(picked)
             picked.fill(0)
         with self._stage("search"):
-            matches = armed.index.search(embeddings, CANDIDATES)
+            matches = gallery.index.search(embeddings, CANDIDATES)
             embeddings.fill(0)
         probes = [tracks[row] for row in chosen]
         for track in probes:
             self._saw(track)
         candidates = self._recogniser.add(
-            probes, [due[row] for row in chosen], good[chosen], matches, armed.watchlist.entries, now_s
+            probes, [due[row] for row in chosen], good[chosen], matches, gallery.watchlist.entries, now_s
         )
-        return [self._finding(frame, faces, candidate, armed) for candidate in candidates]
+        return [self._finding(frame, faces, candidate, gallery) for candidate in candidates]
 
-    def _finding(self, frame: Frame, faces: Faces, candidate: Candidate, armed: Armed) -> Finding:
+    def _finding(self, frame: Frame, faces: Faces, candidate: Candidate, gallery: WatchlistGallery) -> PicturedAlert:
         entry = candidate.entry
         with self._stage("redact"):
             scene, face_jpg, box = self._pictures(frame, faces, candidate.face)
@@ -208,10 +208,10 @@ class Pipeline:
             track=TrackRef(id=candidate.track.id, first_seen=candidate.track.first_seen_utc, frames=candidate.frames),
             face_xyxy=box,
             scene_wh=scene_wh,
-            watchlist=armed.watchlist.digest[:12],
+            watchlist=gallery.watchlist.digest[:12],
             models=self._identity.models,
         )
-        return Finding(alert, scene_jpg, face_jpg, bytes(armed.watchlist.portraits[candidate.template]))
+        return PicturedAlert(alert, scene_jpg, face_jpg, bytes(gallery.watchlist.portraits[candidate.template]))
 
     def _pictures(self, frame: Frame, faces: Faces, kept: int) -> tuple[Image, bytes, tuple[int, int, int, int]]:
         """The redacted scene, the face (JPEG) and the face's box in the scene; everybody but `kept` is redacted."""

@@ -14,14 +14,14 @@ import cv2
 import structlog
 
 from appliance.alerts.messages import ModelRefs, PreviewHeader, Sighting, made_at
-from appliance.camera.pipeline import Armed, Finding, Identity, Pipeline
-from appliance.camera.recogniser import Policy
+from appliance.camera.pipeline import Identity, PicturedAlert, Pipeline, WatchlistGallery
+from appliance.camera.recogniser import AlertPolicy
 from appliance.camera.sources.live import LiveSource
 from appliance.camera.sources.open import FastSource, open_source
 from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
 from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError, SourceError
-from appliance.core.heartbeat import Reporter
+from appliance.core.heartbeat import HeartbeatSender
 from appliance.core.process import die_with_parent
 from appliance.core.telemetry import configure_logging
 from appliance.core.types import Frame
@@ -77,7 +77,7 @@ def serve(settings: CameraSettings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     cv2.setNumThreads(max(1, settings.models.threads))
-    reporter = Reporter(settings.runtime, settings.process)
+    reporter = HeartbeatSender(settings.runtime, settings.process)
     reporter.beat("starting")
     try:
         CameraProcess(settings, reporter, stop).run()
@@ -89,17 +89,17 @@ def serve(settings: CameraSettings) -> None:
     reporter.close()
 
 
-class Armoury:
+class ActiveGallery:
     """The watchlist in use and the one that is being prepared to replace it, off the recognition loop."""
 
     def __init__(self, settings: CameraSettings, embedder_ref: str) -> None:
         self._settings = settings
         self._embedder_ref = embedder_ref
-        self._next: Armed | None = None
+        self._next: WatchlistGallery | None = None
         self._thread: threading.Thread | None = None
         self._retry_s = 0.0
         self.problem = ""
-        self.armed = self._load(settings.min_sequence)
+        self.current = self._load(settings.min_sequence)
 
     def offer(self, digest: str, min_sequence: int) -> bool:
         """Take up a watchlist that is ready, and begin to prepare the one wanted; True when it was changed now.
@@ -107,11 +107,11 @@ class Armoury:
         Called between two frames, so that no search ever sees half of a list.
         """
         if self._next is not None:
-            old, self.armed, self._next = self.armed, self._next, None
+            old, self.current, self._next = self.current, self._next, None
             old.wipe()
             return True
         busy = self._thread is not None and self._thread.is_alive()
-        if digest and digest != self.armed.watchlist.digest and not busy and time.monotonic() >= self._retry_s:
+        if digest and digest != self.current.watchlist.digest and not busy and time.monotonic() >= self._retry_s:
             self._retry_s = time.monotonic() + RELOAD_RETRY_S
             self._thread = threading.Thread(target=self._prepare, args=(digest, min_sequence), daemon=True)
             self._thread.start()
@@ -121,24 +121,24 @@ class Armoury:
         """Overwrite the lists in memory."""
         if self._thread is not None:
             self._thread.join(2.0)
-        self.armed.wipe()
+        self.current.wipe()
         if self._next is not None:
             self._next.wipe()
 
     def _prepare(self, digest: str, min_sequence: int) -> None:
         try:
-            armed = self._load(min_sequence)
+            gallery = self._load(min_sequence)
         except LfrError as error:
             self.problem = str(error)
             log.error("the changed watchlist is not taken up; the present one stays", problem=self.problem)
             return
-        if armed.watchlist.digest != digest:  # the file changed again; the supervisor has not yet checked that one
-            armed.wipe()
+        if gallery.watchlist.digest != digest:  # the file changed again; the supervisor has not yet checked that one
+            gallery.wipe()
             return
         self.problem = ""
-        self._next = armed
+        self._next = gallery
 
-    def _load(self, min_sequence: int) -> Armed:
+    def _load(self, min_sequence: int) -> WatchlistGallery:
         config = self._settings.watchlist
         watchlist = open_sealed(
             config.file,
@@ -155,10 +155,10 @@ class Armoury:
         index = open_index(watchlist)
         if index.recall < RECALL_WANTED:
             log.warning("the search graph misses too much; the exact search is used", recall=round(index.recall, 4))
-        return Armed(watchlist, index)
+        return WatchlistGallery(watchlist, index)
 
 
-class Pace:
+class FrameRate:
     """How many frames a second are looked at, and a word of warning when they are too few to follow people."""
 
     _WINDOW_S = 10.0
@@ -190,7 +190,7 @@ class Pace:
 class CameraProcess:
     """The loop that joins source, pipeline, outbox and heartbeat."""
 
-    def __init__(self, settings: CameraSettings, reporter: Reporter, stop: threading.Event) -> None:
+    def __init__(self, settings: CameraSettings, reporter: HeartbeatSender, stop: threading.Event) -> None:
         self._settings = settings
         self._name = settings.camera.name
         self._reporter = reporter
@@ -206,7 +206,7 @@ class CameraProcess:
         )
         embedder = open_embedder(manifest, settings.models.embedder, settings.models.provider, settings.models.threads)
         self._provider = embedder.provider
-        self._armoury = Armoury(settings, embedder.ref)
+        self._galleries = ActiveGallery(settings, embedder.ref)
         self._pipeline = Pipeline(
             self._detector,
             embedder,
@@ -226,7 +226,7 @@ class CameraProcess:
         )
         self._outbox = Outbox(f"ipc://{settings.runtime}/hub", self._name)
         self._next_preview_s = 0.0
-        self._pace = Pace()
+        self._rate = FrameRate()
         self._dropped: dict[str, int] = {}
 
     def run(self) -> None:
@@ -240,7 +240,7 @@ class CameraProcess:
             self._pipeline.finish()
         finally:
             source.close()
-            self._armoury.close()
+            self._galleries.close()
         if over:
             self._drain(source)
         else:
@@ -252,11 +252,11 @@ class CameraProcess:
         """One frame at most; True when the source is at its end."""
         self._outbox.pump(0)
         self._beat(source, source.state)
-        wanted = self._reporter.wanted
+        wanted = self._reporter.instructions
         if wanted.stop:
             self._stop.set()
-        if self._armoury.offer(wanted.watchlist, wanted.watchlist_min_sequence):
-            log.info("watchlist changed", watchlist=self._armoury.armed.watchlist.digest[:12])
+        if self._galleries.offer(wanted.watchlist, wanted.watchlist_min_sequence):
+            log.info("watchlist changed", watchlist=self._galleries.current.watchlist.digest[:12])
         frame = source.read(READ_TIMEOUT_S)
         if frame is None:
             if source.state == "failed" and not source.finite:
@@ -264,9 +264,9 @@ class CameraProcess:
             return source.finite and source.state in ("ended", "failed")
         if frame.media_s is None:
             self._observe("capture", time.monotonic() - frame.captured_monotonic_s)
-        self._pace.looked(time.monotonic())
+        self._rate.looked(time.monotonic())
         try:
-            for finding in self._pipeline.process(frame, self._armoury.armed):
+            for finding in self._pipeline.process(frame, self._galleries.current):
                 self._send(finding)
             self._preview(frame)
         finally:
@@ -275,7 +275,7 @@ class CameraProcess:
             self._meter.observe("lfr_nonmatch_dwell_seconds", time.monotonic() - captured_s, camera=self._name)
         return False
 
-    def _send(self, finding: Finding) -> None:
+    def _send(self, finding: PicturedAlert) -> None:
         alert = finding.alert
         started_s = time.monotonic()
         if alert.entry.response == "blue":
@@ -311,19 +311,19 @@ class CameraProcess:
             if new > 0:
                 self._meter.count("lfr_frames_dropped_total", new, camera=self._name, reason=reason)
                 self._dropped[reason] = count
-        armed = self._armoury.armed
+        gallery = self._galleries.current
         self._reporter.beat(
             state,
             now=now,
             detail=source.detail,
-            trouble=self._outbox.trouble or self._armoury.problem or self._pace.trouble(source.fps),
+            trouble=self._outbox.trouble or self._galleries.problem or self._rate.trouble(source.fps),
             last_frame_age_s=source.last_frame_age_s,
             fps=source.fps,
             provider=self._provider,
-            watchlist=armed.watchlist.digest,
-            watchlist_entries=len(armed.watchlist.entries),
-            index_recall=armed.index.recall,
-            index_kind=armed.index.kind,
+            watchlist=gallery.watchlist.digest,
+            watchlist_entries=len(gallery.watchlist.entries),
+            index_recall=gallery.index.recall,
+            index_kind=gallery.index.kind,
             pending=self._outbox.pending,
         )
 
@@ -336,7 +336,7 @@ class CameraProcess:
         self._beat(source, "ended" if whole else "failed", now=True)
 
     def _window_is_over(self) -> bool:
-        until = self._reporter.wanted.recognise_until_utc
+        until = self._reporter.instructions.recognise_until_utc
         ends = datetime.fromisoformat(until) if until else self._settings.ends
         return utc_now() >= ends
 
@@ -344,9 +344,9 @@ class CameraProcess:
         self._meter.observe("lfr_stage_seconds", seconds, camera=self._name, stage=stage)
 
 
-def policy_of(matching: Matching, model_threshold: float) -> Policy:
+def policy_of(matching: Matching, model_threshold: float) -> AlertPolicy:
     """The configuration's thresholds, or the embedder's own where it sets none."""
-    policy = Policy(
+    policy = AlertPolicy(
         threshold=model_threshold if matching.threshold is None else matching.threshold, cooldown_s=matching.cooldown_s
     )
     rules = {name: rule.threshold for name, rule in matching.categories.items() if rule.threshold is not None}

@@ -21,7 +21,7 @@ BEST_SCORES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class AlertPolicy:
     """When to embed and when to alert.
 
     Attributes
@@ -87,7 +87,7 @@ class Candidate:
 class Recogniser:
     """Holds the evidence of the tracks in view; forgets a track when it ends."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: AlertPolicy) -> None:
         self._policy = policy
         self._evidence: dict[int, _Evidence] = {}
         self._alerted_s: dict[str, float] = {}

@@ -45,10 +45,10 @@ def _file(config: Path) -> UserFile:
 def _record(config: Path, code: str, **details: object) -> None:
     from getpass import getuser
 
-    from appliance.audit.record import Act, Audit
+    from appliance.audit.record import Act, AuditRecord
     from appliance.config.live import load
 
-    Audit(load(config).alerts.state_dir).append(Act(act=code, by=getuser(), details=details))
+    AuditRecord(load(config).alerts.state_dir).append(Act(act=code, by=getuser(), details=details))
 
 
 @users_app.command("add")

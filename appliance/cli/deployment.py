@@ -213,9 +213,9 @@ def audit_show(
     from rich.markup import escape
     from rich.table import Table
 
-    from appliance.audit.record import Audit
+    from appliance.audit.record import AuditRecord
 
-    wanted = (one for one in Audit(_load(config).alerts.state_dir).records() if one.act.startswith(act))
+    wanted = (one for one in AuditRecord(_load(config).alerts.state_dir).records() if one.act.startswith(act))
     shown = deque(wanted, maxlen=last or None)
     if as_json:
         for one in shown:

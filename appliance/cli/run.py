@@ -24,12 +24,12 @@ def run(
 
     from appliance.config import live as configuration
     from appliance.core.telemetry import configure_logging
-    from appliance.supervision.live_deployment import Duties
+    from appliance.supervision.live_deployment import LiveDeployment
     from appliance.supervision.supervisor import Supervisor
 
     read = configuration.load(config)
     configure_logging("supervisor")
-    supervisor = Supervisor(read, Duties(read, demo_token=os.environ.pop("LFR_DEMO_TOKEN", None)))
+    supervisor = Supervisor(read, LiveDeployment(read, demo_token=os.environ.pop("LFR_DEMO_TOKEN", None)))
     try:
         code = supervisor.run()
     finally:

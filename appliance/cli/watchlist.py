@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from appliance.config.live import Config
     from appliance.enrolment.watchlist_build import BuildResult
     from appliance.gallery.watchlist.container import Container
-    from appliance.gallery.watchlist.sealed import Policy
+    from appliance.gallery.watchlist.sealed import WatchlistPolicy
 
 app = typer.Typer(no_args_is_help=True, help="Build a watchlist from photos, look at it, approve it, check it.")
 
@@ -389,9 +389,9 @@ def _policy(
     approvers: Path | None,
     approvals: int | None,
     deployment: str | None,
-) -> Policy:
+) -> WatchlistPolicy:
     from appliance.core.clock import utc_now
-    from appliance.gallery.watchlist.sealed import MAX_ENTRIES, Policy
+    from appliance.gallery.watchlist.sealed import MAX_ENTRIES, WatchlistPolicy
 
     if settings is None and builders is None:
         raise WatchlistError("Whose lists count is not said.", "Give -c CONFIG, or --builders DIR and --approvers DIR.")
@@ -405,7 +405,7 @@ def _policy(
     if wanted and approvers is None and folder is None:
         raise WatchlistError("Whose approval counts is not said.", "Give --approvers DIR, or --approvals 0.")
     no_folder = Path("/nonexistent")
-    return Policy(
+    return WatchlistPolicy(
         builders_dir=builders or (folder.builders_dir if folder else no_folder),
         approvers_dir=approvers or (folder.approvers_dir if folder else no_folder),
         approvals=wanted,

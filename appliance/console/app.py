@@ -22,16 +22,16 @@ from starlette.staticfiles import StaticFiles
 
 from appliance import __version__
 from appliance.alerts.messages import DECISION_VALUES, Decision, DecisionKind
-from appliance.console.audit_queue import Trail, TrailFull
+from appliance.console.audit_queue import AuditQueue, AuditQueueFull
 from appliance.console.officer import evidence
-from appliance.console.officer.cases import Board, Case
+from appliance.console.officer.cases import Case, Cases
 from appliance.console.officer.feed import Feed
-from appliance.console.officer.open_pages import Desk
+from appliance.console.officer.open_pages import OpenPages
 from appliance.console.officer.pictures import NAMES, Pictures
-from appliance.console.request_guard import Guard, Refused, hosts_of
+from appliance.console.request_guard import Guard, RequestDenied, hosts_of
 from appliance.console.sessions import Session
 from appliance.console.settings import ConsoleSettings
-from appliance.console.signin import Door, act, signin_address
+from appliance.console.signin import SignIn, act, signin_address
 from appliance.console.users import PERMISSIONS, Permission, UserFile
 from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, LfrError, RequestRefused, SecretError, StreamError, UnknownAlert
@@ -92,12 +92,12 @@ class ConsoleApp:
     def __init__(self, settings: ConsoleSettings, feed: Feed | None = None) -> None:
         self.settings = settings
         self.users = UserFile(settings.users_file)
-        self.desk = Desk(Board(settings.keep_hours))
+        self.pages = OpenPages(Cases(settings.keep_hours))
         self.feed = feed or Feed(settings.publish, settings.replay)
-        self.trail = Trail(self.feed.record)
+        self.audit_queue = AuditQueue(self.feed.record)
         self.pictures = Pictures(self.feed.fetch)
-        self.door = Door(settings, self.users, self.trail)
-        self.desk.waiting_acts = lambda: self.trail.waiting
+        self.signing_in = SignIn(settings, self.users, self.audit_queue)
+        self.pages.waiting_acts = lambda: self.audit_queue.waiting
         self._templates = Environment(loader=PackageLoader("appliance.console"), autoescape=select_autoescape())
 
     def asgi(self) -> Starlette:
@@ -126,22 +126,26 @@ class ConsoleApp:
         return Starlette(
             routes=routes,
             middleware=[Middleware(Guard, hosts=hosts, tls=self.settings.tls)],
-            exception_handlers={HTTPException: self._http_error, Refused: self._refused, Exception: self._crashed},
+            exception_handlers={
+                HTTPException: self._http_error,
+                RequestDenied: self._refused,
+                Exception: self._crashed,
+            },
             lifespan=self._lifespan,
         )
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(self.feed.run(self.desk)),
-            asyncio.create_task(self.trail.run()),
+            asyncio.create_task(self.feed.run(self.pages)),
+            asyncio.create_task(self.audit_queue.run()),
             asyncio.create_task(self._tidy()),
         ]
         try:
             yield
         finally:
-            self.desk.close()
-            await self.trail.drain(1.0)
+            self.pages.close()
+            await self.audit_queue.drain(1.0)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -152,32 +156,32 @@ class ConsoleApp:
         while True:
             await asyncio.sleep(TIDY_EVERY_S)
             self.pictures.expire()
-            gone = self.desk.board.expire(utc_now())
-            if self.desk.status is not None and self.desk.status.phase == "purged":
-                gone += [case.alert.id for case in self.desk.board.all()]
-                self.desk.board.clear(self.desk.board.epoch)
+            gone = self.pages.cases.expire(utc_now())
+            if self.pages.status is not None and self.pages.status.phase == "purged":
+                gone += [case.alert.id for case in self.pages.cases.all()]
+                self.pages.cases.clear(self.pages.cases.epoch)
             for alert_id in gone:
                 self.pictures.forget(alert_id)
             if gone:
-                self.desk.forget(gone)
+                self.pages.forget(gone)
 
     # pages
 
     async def _page(self, request: Request) -> Response:
         if request.url.path == "/" and "demo" in request.query_params:
-            return self.door.demo(request) or RedirectResponse("/signin?why=used", status_code=303)
+            return self.signing_in.demo(request) or RedirectResponse("/signin?why=used", status_code=303)
         try:
-            session = self.door.session(request)
+            session = self.signing_in.session(request)
         except SecretError as error:
             return self._error_page(503, str(error))
         if session is None:
             return RedirectResponse(signin_address(request), status_code=303)
         alert_id = request.path_params.get("alert_id")
         if alert_id is not None:
-            case = self.desk.board.get(alert_id) if _ALERT_ID.match(alert_id) else None
+            case = self.pages.cases.get(alert_id) if _ALERT_ID.match(alert_id) else None
             if case is None or not case.visible_to(session.user):
                 return self._error_page(404, "There is no such alert here, or it has been deleted since.")
-        self.door.sessions.touch(session)
+        self.signing_in.sessions.touch(session)
         return HTMLResponse(
             self._templates.get_template("page.html").render(
                 user=session.user,
@@ -194,17 +198,17 @@ class ConsoleApp:
         status = 200
         try:
             if request.method == "POST":
-                answer, message = await self.door.sign_in(request)
+                answer, message = await self.signing_in.sign_in(request)
                 if answer is not None:
                     return answer
                 status = 429 if "Too many" in message else 403
-            elif self.door.session(request) is not None:
+            elif self.signing_in.session(request) is not None:
                 return RedirectResponse("/", status_code=303)
             demo = self.settings.demo_token is not None
             nobody = not demo and not self.users.all()
         except SecretError as error:
             return self._error_page(503, str(error))
-        secret, token = self.door.form_token(request)
+        secret, token = self.signing_in.form_token(request)
         response = HTMLResponse(
             self._templates.get_template("signin.html").render(
                 token=token,
@@ -217,15 +221,15 @@ class ConsoleApp:
             ),
             status_code=status,
         )
-        self.door.keep_form_secret(response, secret)
+        self.signing_in.keep_form_secret(response, secret)
         return response
 
     async def _signout(self, request: Request) -> Response:
-        session = self.door.session(request)
+        session = self.signing_in.session(request)
         if session is None:
             return RedirectResponse("/signin", status_code=303)
-        self.door.check_token(request, session, (await self.door.fields(request)).get("csrf", ""))
-        return self.door.sign_out(session)
+        self.signing_in.check_token(request, session, (await self.signing_in.fields(request)).get("csrf", ""))
+        return self.signing_in.sign_out(session)
 
     # the page's own requests
 
@@ -234,29 +238,29 @@ class ConsoleApp:
     ) -> Callable[[Request], Awaitable[Response]]:
         async def handler(request: Request) -> Response:
             try:
-                session = self.door.session(request)
+                session = self.signing_in.session(request)
                 if session is None:
-                    raise Refused(401, "signed_out", "You are not signed in.")
+                    raise RequestDenied(401, "signed_out", "You are not signed in.")
                 if request.method == "POST":
-                    self.door.check_token(request, session)
-                    self.door.sessions.touch(session)
+                    self.signing_in.check_token(request, session)
+                    self.signing_in.sessions.touch(session)
                 return await answer(request, session)
             except UnknownAlert:
-                raise Refused(
+                raise RequestDenied(
                     404, "unknown_alert", "There is no such alert here, or it has been deleted since."
                 ) from None
             except DecisionConflict as error:
                 standing = error.standing.model_dump(mode="json") if error.standing else None
-                raise Refused(409, "conflict", str(error), standing=standing) from None
+                raise RequestDenied(409, "conflict", str(error), standing=standing) from None
             except RequestRefused as error:
-                raise Refused(400, "bad_request", str(error)) from None
+                raise RequestDenied(400, "bad_request", str(error)) from None
             except StreamError as error:
                 log.warning("the hub did not answer", path=request.url.path, error=str(error))
-                raise Refused(503, "unavailable", "The appliance does not answer just now.") from None
+                raise RequestDenied(503, "unavailable", "The appliance does not answer just now.") from None
             except SecretError as error:
-                raise Refused(503, "users", str(error)) from None
-            except TrailFull:
-                raise Refused(
+                raise RequestDenied(503, "users", str(error)) from None
+            except AuditQueueFull:
+                raise RequestDenied(
                     503, "audit", "Nothing more can be shown: the audit record has been out of reach for too long."
                 ) from None
 
@@ -264,7 +268,7 @@ class ConsoleApp:
 
     def _visible(self, request: Request, session: Session) -> Case:
         alert_id = request.path_params["alert_id"]
-        case = self.desk.board.get(alert_id) if _ALERT_ID.match(alert_id) else None
+        case = self.pages.cases.get(alert_id) if _ALERT_ID.match(alert_id) else None
         if case is None or not case.visible_to(session.user):
             raise UnknownAlert("no such alert")
         return case
@@ -272,35 +276,35 @@ class ConsoleApp:
     @staticmethod
     def _need(session: Session, permission: Permission, what: str) -> None:
         if not session.user.may(permission):
-            raise Refused(403, "role", f"Your role, {session.user.role}, does not allow you to {what}.")
+            raise RequestDenied(403, "role", f"Your role, {session.user.role}, does not allow you to {what}.")
 
     async def _stream(self, request: Request, session: Session) -> Response:
         after = request.headers.get("last-event-id") or request.query_params.get("after", "")
 
         def seconds_left() -> float:
-            return self.door.sessions.seconds_left(session) if self.door.valid(session) else 0.0
+            return self.signing_in.sessions.seconds_left(session) if self.signing_in.valid(session) else 0.0
 
-        chunks = self.desk.stream(
+        chunks = self.pages.stream(
             session.user,
             after,
             previews=request.query_params.get("previews") == "1",
             seconds_left=seconds_left,
             session=session.token,
-            can_last=lambda: self.door.sessions.can_last(session),
+            can_last=lambda: self.signing_in.sessions.can_last(session),
         )
         return StreamingResponse(chunks, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     async def _active(self, _: Request, session: Session) -> Response:
-        return JSONResponse({"session_s": round(self.door.sessions.seconds_left(session))})
+        return JSONResponse({"session_s": round(self.signing_in.sessions.seconds_left(session))})
 
     async def _history(self, request: Request, session: Session) -> Response:
         self._need(session, "history", "see the history")
         query = request.query_params
         before = query.get("before", "0")
         if not before.isascii() or not before.isdigit() or len(before) > 15:
-            raise Refused(400, "bad_request", "before must be a sequence number.")
+            raise RequestDenied(400, "bad_request", "before must be a sequence number.")
         camera, category, state = (query.get(name, "")[:64] for name in ("camera", "category", "state"))
-        found = self.desk.board.search(session.user, camera=camera, category=category, state=state, before=int(before))
+        found = self.pages.cases.search(session.user, camera=camera, category=category, state=state, before=int(before))
         return JSONResponse(found)
 
     async def _case(self, request: Request, session: Session) -> Response:
@@ -311,7 +315,7 @@ class ConsoleApp:
     async def _picture(self, request: Request, session: Session) -> Response:
         name = request.path_params["picture"]
         if name not in NAMES:
-            raise Refused(404, "unknown_picture", f"An alert has the pictures {', '.join(NAMES)}.")
+            raise RequestDenied(404, "unknown_picture", f"An alert has the pictures {', '.join(NAMES)}.")
         case = self._visible(request, session)
         picture = await self.pictures.get(case.alert.id, name)
         self._viewed(session, case.alert.id)
@@ -321,7 +325,7 @@ class ConsoleApp:
         """Each session's first look at an alert is recorded, before anything is shown."""
         if alert_id in session.viewed:
             return
-        self.trail.must(act("view.alert", session.user.name, alert=alert_id, session=session.short))
+        self.audit_queue.must(act("view.alert", session.user.name, alert=alert_id, session=session.short))
         session.viewed[alert_id] = None
         while len(session.viewed) > MAX_VIEWED:
             session.viewed.popitem(last=False)
@@ -329,22 +333,22 @@ class ConsoleApp:
     async def _preview(self, request: Request, session: Session) -> Response:
         self._need(session, "live", "see the live view")
         camera = request.path_params["camera"]
-        picture = self.desk.preview(camera) if _CAMERA.match(camera) else None
+        picture = self.pages.preview(camera) if _CAMERA.match(camera) else None
         if picture is None:
-            raise Refused(404, "no_preview", "This camera has sent no picture yet.")
+            raise RequestDenied(404, "no_preview", "This camera has sent no picture yet.")
         return Response(picture, media_type="image/jpeg")
 
     async def _decide(self, request: Request, session: Session) -> Response:
         if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-            raise Refused(415, "bad_request", "A decision is sent as JSON.")
+            raise RequestDenied(415, "bad_request", "A decision is sent as JSON.")
         try:
             asked = DecisionRequest.model_validate_json(await request.body())
         except ValidationError as error:
             fields = ", ".join(sorted({str(item["loc"][0]) for item in error.errors() if item["loc"]})) or "the body"
-            raise Refused(400, "bad_request", f"The decision is not well formed: {fields}.") from None
+            raise RequestDenied(400, "bad_request", f"The decision is not well formed: {fields}.") from None
         case = self._visible(request, session)
         if asked.value not in DECISION_VALUES[asked.kind]:
-            raise Refused(400, "bad_request", f"{asked.kind} is one of {', '.join(DECISION_VALUES[asked.kind])}.")
+            raise RequestDenied(400, "bad_request", f"{asked.kind} is one of {', '.join(DECISION_VALUES[asked.kind])}.")
         if asked.kind == "undo":
             self._may_undo(session, case, asked.undoes)
         else:
@@ -368,12 +372,12 @@ class ConsoleApp:
     def _may_undo(self, session: Session, case: Case, undoes: str | None) -> None:
         decision = next((one for one in case.decisions if one.id == undoes), None)
         if decision is None or decision.kind == "undo":
-            raise Refused(400, "bad_request", "There is no such decision to take back.")
+            raise RequestDenied(400, "bad_request", "There is no such decision to take back.")
         if session.user.may("undo_any"):
             return
         self._need(session, decision.kind, "take that back")
         if decision.by != session.user.name:
-            raise Refused(403, "role", f"Only {decision.by} or a supervisor can take that back.")
+            raise RequestDenied(403, "role", f"Only {decision.by} or a supervisor can take that back.")
 
     async def _export(self, request: Request, session: Session) -> Response:
         self._need(session, "export", "export evidence")
@@ -382,7 +386,9 @@ class ConsoleApp:
         content, digest = await asyncio.to_thread(
             evidence.build, case, pictures, session.user.name, utc_now(), __version__
         )
-        self.trail.must(act("export.alert", session.user.name, alert=case.alert.id, sha256=digest, bytes=len(content)))
+        self.audit_queue.must(
+            act("export.alert", session.user.name, alert=case.alert.id, sha256=digest, bytes=len(content))
+        )
         name = f"alert-{case.alert.id}.zip"
         headers = {"content-disposition": f'attachment; filename="{name}"', "x-evidence-sha256": digest}
         return Response(content, media_type="application/zip", headers=headers)
@@ -395,13 +401,15 @@ class ConsoleApp:
 
     async def _http_error(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        message = {404: "There is nothing at this address.", 405: "That cannot be done here."}.get(status, "Refused.")
+        message = {404: "There is nothing at this address.", 405: "That cannot be done here."}.get(
+            status, "RequestDenied."
+        )
         if request.url.path.startswith("/api/"):
-            return Refused(status, "not_found" if status == 404 else "refused", message).answer()
+            return RequestDenied(status, "not_found" if status == 404 else "refused", message).answer()
         return self._error_page(status, message)
 
     async def _refused(self, request: Request, error: Exception) -> Response:
-        if not isinstance(error, Refused):
+        if not isinstance(error, RequestDenied):
             raise error
         if request.url.path.startswith("/api/"):
             return error.answer()
@@ -411,7 +419,7 @@ class ConsoleApp:
         log.error("a request failed", path=request.url.path, error=type(error).__name__)
         message = str(error) if isinstance(error, LfrError) else "The console failed to answer. It is in its log."
         if request.url.path.startswith("/api/"):
-            return Refused(500, "failed", message).answer()
+            return RequestDenied(500, "failed", message).answer()
         return self._error_page(500, message)
 
 

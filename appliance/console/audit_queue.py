@@ -21,11 +21,11 @@ Send = Callable[[Act], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 
-class TrailFull(Exception):
+class AuditQueueFull(Exception):
     """So many acts wait for the audit record that nothing more may be shown."""
 
 
-class Trail:
+class AuditQueue:
     """A bounded queue of acts, emptied in order.
 
     What may be refused (the view of a picture) is refused once `MAX_WAITING` acts wait; what has happened anyway (a
@@ -53,11 +53,11 @@ class Trail:
 
         Raises
         ------
-        TrailFull
+        AuditQueueFull
             When too many wait already.
         """
         if len(self._waiting) >= MAX_WAITING:
-            raise TrailFull
+            raise AuditQueueFull
         self._waiting.append(act)
         self._wake.set()
 

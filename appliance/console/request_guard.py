@@ -34,7 +34,7 @@ HEADERS = {
 }
 
 
-class Refused(Exception):
+class RequestDenied(Exception):
     """A request that is answered with an error.
 
     Parameters
@@ -133,7 +133,7 @@ class Guard:
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
                 if taken > MAX_BODY_BYTES:
-                    raise Refused(413, "too_large", f"A request may have {MAX_BODY_BYTES} bytes at most.")
+                    raise RequestDenied(413, "too_large", f"A request may have {MAX_BODY_BYTES} bytes at most.")
             return message
 
         await self._app(scope, guarded_receive, guarded_send)
@@ -149,9 +149,9 @@ class Guard:
             own = f"{'https' if self._tls else 'http'}://{host}".lower()
             site = headers.get("sec-fetch-site", "same-origin")
             if headers.get("origin", "").lower() != own or site != "same-origin":
-                return Refused(403, "cross_site", "Changes are only taken from this console's own page.").answer()
+                return RequestDenied(403, "cross_site", "Changes are only taken from this console's own page.").answer()
             length = headers.get("content-length", "0")
             if not length.isdigit() or int(length) > MAX_BODY_BYTES:
                 message = f"A request may have {MAX_BODY_BYTES} bytes at most."
-                return Refused(413, "too_large", message).answer()
+                return RequestDenied(413, "too_large", message).answer()
         return None

@@ -14,7 +14,7 @@ import uvicorn
 from appliance.console.app import ConsoleApp
 from appliance.console.settings import ConsoleSettings
 from appliance.core.errors import ConfigError
-from appliance.core.heartbeat import Reporter
+from appliance.core.heartbeat import HeartbeatSender
 from appliance.core.process import die_with_parent
 from appliance.core.telemetry import configure_logging
 from appliance.security.tls import check_pair
@@ -71,21 +71,21 @@ async def _run(settings: ConsoleSettings, listening: socket.socket) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        app.desk.close()
+        app.pages.close()
         server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
 
     async def beat() -> None:
-        reporter = Reporter(settings.runtime, "console")
+        reporter = HeartbeatSender(settings.runtime, "console")
         try:
             while not server.should_exit:
-                link = app.desk.link()
+                link = app.pages.link()
                 detail = "" if link["hub"] == "connected" else "The hub cannot be heard."
-                reporter.meter.set("lfr_console_pages", app.desk.pages)
-                reporter.beat("ready" if server.started else "starting", detail=detail, pending=app.trail.waiting)
-                if reporter.wanted.stop:
+                reporter.meter.set("lfr_console_pages", app.pages.count)
+                reporter.beat("ready" if server.started else "starting", detail=detail, pending=app.audit_queue.waiting)
+                if reporter.instructions.stop:
                     stop()
                 await asyncio.sleep(HEARTBEAT_S)
         finally:

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from appliance.console.audit_queue import Act, Trail
-from appliance.console.request_guard import Refused
+from appliance.console.audit_queue import Act, AuditQueue
+from appliance.console.request_guard import RequestDenied
 from appliance.console.sessions import LockOut, Session, Sessions
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import User, UserFile
@@ -28,7 +28,7 @@ def act(code: str, by: str, **details: object) -> Act:
     return {"act": code, "by": by[:64] or "nobody", "details": {"when": utc_text(utc_now()), **details}}
 
 
-class Door:
+class SignIn:
     """Lets people in and out.
 
     Parameters
@@ -37,13 +37,13 @@ class Door:
         Of this console.
     users
         Who may sign in.
-    trail
+    audit_queue
         Where every attempt is recorded.
     """
 
-    def __init__(self, settings: ConsoleSettings, users: UserFile, trail: Trail) -> None:
+    def __init__(self, settings: ConsoleSettings, users: UserFile, audit_queue: AuditQueue) -> None:
         self._users = users
-        self._trail = trail
+        self._audit_queue = audit_queue
         self._tls = settings.tls
         self._demo_token = settings.demo_token
         self._secret = secrets.token_bytes(32)
@@ -76,7 +76,7 @@ class Door:
         """Refuse a change without the page's own token."""
         token = given if given is not None else request.headers.get("x-csrf-token", "")
         if not hmac.compare_digest(token.encode(), session.csrf.encode()):
-            raise Refused(403, "bad_token", "This page is out of date. Reload it and try again.")
+            raise RequestDenied(403, "bad_token", "This page is out of date. Reload it and try again.")
 
     # the form
 
@@ -101,13 +101,13 @@ class Door:
         """The fields of a posted form; repeated ones and other encodings are refused."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip()
         if kind != "application/x-www-form-urlencoded":
-            raise Refused(415, "bad_request", "This form was not sent as a form.")
+            raise RequestDenied(415, "bad_request", "This form was not sent as a form.")
         try:
             parsed = parse_qs((await request.body()).decode(), keep_blank_values=True, max_num_fields=8)
         except ValueError:
-            raise Refused(400, "bad_request", "The form could not be read.") from None
+            raise RequestDenied(400, "bad_request", "The form could not be read.") from None
         if any(len(values) != 1 for values in parsed.values()):
-            raise Refused(400, "bad_request", "The form could not be read.")
+            raise RequestDenied(400, "bad_request", "The form could not be read.")
         return {name: values[0] for name, values in parsed.items()}
 
     # in and out
@@ -128,9 +128,9 @@ class Door:
             wait = 0.0 if user is not None else self.lock_out.failed(name, address)
         if user is None:
             shown = name.strip().lower()
-            self._trail.note(act("user.refused", shown, address=address))
+            self._audit_queue.note(act("user.refused", shown, address=address))
             if wait:
-                self._trail.note(act("user.locked", shown, address=address, seconds=round(wait)))
+                self._audit_queue.note(act("user.locked", shown, address=address, seconds=round(wait)))
                 return None, f"Name or password is wrong. Too many attempts: wait {_duration(wait)}."
             return None, "Name or password is wrong."
         self.lock_out.succeeded(name)
@@ -150,7 +150,7 @@ class Door:
 
     def _admit(self, user: User, where: str, address: str) -> Response:
         session = self.sessions.open(user)
-        self._trail.note(act("user.signin", user.name, role=user.role, session=session.short, address=address))
+        self._audit_queue.note(act("user.signin", user.name, role=user.role, session=session.short, address=address))
         response = RedirectResponse(where, status_code=303)
         response.set_cookie(
             self._session_cookie, session.token, path="/", secure=self._tls, httponly=True, samesite="strict"
@@ -160,7 +160,7 @@ class Door:
 
     def sign_out(self, session: Session) -> Response:
         """End the session and forget its cookie."""
-        self._trail.note(act("user.signout", session.user.name, session=session.short))
+        self._audit_queue.note(act("user.signout", session.user.name, session=session.short))
         self.sessions.close(session)
         response = RedirectResponse("/signin", status_code=303)
         response.delete_cookie(self._session_cookie, path="/", secure=self._tls, httponly=True, samesite="strict")

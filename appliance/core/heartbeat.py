@@ -17,7 +17,7 @@ from appliance.core.telemetry import Meter, Sample
 BEAT_EVERY_S = 0.5
 
 
-class Beat(BaseModel):
+class Heartbeat(BaseModel):
     """A worker's heartbeat to the supervisor: how it is, in absolute numbers since it was started."""
 
     process: str = Field(description="hub, console or camera/NAME")
@@ -39,7 +39,7 @@ class Beat(BaseModel):
     samples: list[Sample] = Field(default_factory=list)
 
 
-class Wanted(BaseModel):
+class Instructions(BaseModel):
     """What the supervisor wants of a worker, told with every answer to a heartbeat."""
 
     watchlist: str = Field("", description="sha256 of the sealed file to use; a camera that uses another one changes")
@@ -48,7 +48,7 @@ class Wanted(BaseModel):
     stop: bool = False
 
 
-class Reporter:
+class HeartbeatSender:
     """Tells the supervisor how this process is and hears what it wants.
 
     Call `beat` from the loop that does the work, so that a loop that is stuck falls silent.
@@ -69,7 +69,7 @@ class Reporter:
     """
 
     def __init__(self, runtime: Path | None, process: str) -> None:
-        self.wanted = Wanted()
+        self.instructions = Instructions()
         self.meter = Meter()
         self._process = process
         self._incarnation = uuid.uuid4().hex
@@ -86,7 +86,7 @@ class Reporter:
     def beat(self, state: str, *, now: bool = False, **facts: object) -> None:
         """Send a heartbeat if one is due (or `now`, or the state changed), and take in the newest answer.
 
-        `facts` are further fields of `Beat`.
+        `facts` are further fields of `Heartbeat`.
         """
         if self._socket is None:
             return
@@ -95,7 +95,7 @@ class Reporter:
             self._state, self._since, now = state, utc_text(utc_now()), True
         if now or moment_s >= self._next_s:
             self._next_s = moment_s + BEAT_EVERY_S
-            beat = Beat(
+            beat = Heartbeat(
                 process=self._process,
                 incarnation=self._incarnation,
                 pid=os.getpid(),
@@ -110,8 +110,8 @@ class Reporter:
         with contextlib.suppress(zmq.Again):
             while True:
                 verb, body = self._socket.recv_multipart(zmq.NOBLOCK)
-                if verb == b"wanted":
-                    self.wanted = Wanted.model_validate_json(body)
+                if verb == b"instructions":
+                    self.instructions = Instructions.model_validate_json(body)
 
     def close(self) -> None:
         """Let the last heartbeat leave."""

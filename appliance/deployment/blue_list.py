@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from appliance.alerts.messages import Sighting
-from appliance.audit.record import Act, Audit
+from appliance.audit.record import Act, AuditRecord
 from appliance.config.live import Config
 from appliance.core import binomial
 from appliance.core.clock import utc_now, utc_text
@@ -95,7 +95,7 @@ def record_walk(config: Config, entry: str, camera: str, by: str, at: datetime |
     return Walk(record.n, entry, camera, at, by)
 
 
-def walks(audit: Audit, deployment: str) -> list[Walk]:
+def walks(audit: AuditRecord, deployment: str) -> list[Walk]:
     """Every recorded walk of a deployment, oldest first."""
     return [
         Walk(

@@ -22,8 +22,8 @@ from typing import Any, Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from appliance.audit.chain import Record, Verification
-from appliance.audit.record import Act, Audit
+from appliance.audit.chain import AuditLine, Verification
+from appliance.audit.record import Act, AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import Moment, utc_now
 from appliance.core.errors import AuthorityError
@@ -105,7 +105,7 @@ class _Entry(Protocol):
     def response(self) -> str: ...
 
 
-class ListRecord(_Part):
+class UsedList(_Part):
     """What is kept of a watchlist after it is destroyed: counts and identifiers, never a picture or a name.
 
     Attributes
@@ -139,7 +139,7 @@ class ListRecord(_Part):
         approvals: Iterable[str] = (),
         embedder: str = "",
         at: datetime | None = None,
-    ) -> ListRecord:
+    ) -> UsedList:
         """Count the entries of an opened list; blue-list entries are counted under `blue` and in no category."""
         everybody = list(entries)
         wanted = [entry for entry in everybody if entry.response != "blue"]
@@ -189,7 +189,7 @@ class DeploymentState(_Part):
     ended_at: Moment | None = None
     purge_at: Moment | None = None
     purged_at: Moment | None = None
-    lists: tuple[ListRecord, ...] = ()
+    lists: tuple[UsedList, ...] = ()
     models: dict[str, str] = Field(default_factory=dict)
     threshold: float | None = None
     model_threshold: float | None = None
@@ -213,7 +213,7 @@ class Store:
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = state_dir
         self.path = state_dir / STATE_FILE
-        self.audit = Audit(state_dir)
+        self.audit = AuditRecord(state_dir)
         self._next = state_dir / f".{STATE_FILE}.next"
         self._seen: tuple[tuple[int, int, int], DeploymentState] | None = None
 
@@ -299,7 +299,7 @@ class Store:
         return None
 
     def verify(self, anchor: str | None = None) -> Verification:
-        """Check the audit record (see `Audit.verify`), and that the state beside it is the one that it knows.
+        """Check the audit record (see `AuditRecord.verify`), and that the state beside it is the one that it knows.
 
         The state tells when acts were removed together with what `audit.head` says of them.
         """
@@ -390,7 +390,7 @@ class Store:
             self._seen = None
 
 
-def _mismatch(path: Path, data: bytes | None, known: Record | None) -> str:
+def _mismatch(path: Path, data: bytes | None, known: AuditLine | None) -> str:
     if data is None:
         return f"{path} is missing, although act {known.n if known else 0} of the audit record wrote it."
     if known is None:
@@ -398,7 +398,7 @@ def _mismatch(path: Path, data: bytes | None, known: Record | None) -> str:
     return f"{path} is not the file that act {known.n} of the audit record wrote: something else changed it."
 
 
-def add_list(state: DeploymentState, record: ListRecord) -> DeploymentState:
+def add_list(state: DeploymentState, record: UsedList) -> DeploymentState:
     """The state with an opened watchlist added, unless it is the one in use."""
     if state.lists and state.lists[-1].digest == record.digest:
         return state

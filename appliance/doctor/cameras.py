@@ -41,7 +41,7 @@ class Look:
     detail: str = ""
 
 
-class Eye:
+class FaceLooker:
     """One detector that several cameras' threads share, one at a time."""
 
     def __init__(self, detector: FaceDetector, match_threshold: float) -> None:
@@ -57,7 +57,7 @@ class Eye:
         return [float(height) for height in sure.boxes_xyxy[:, 3] - sure.boxes_xyxy[:, 1]]
 
 
-def look(camera: Camera, eye: Eye | None, look_s: float) -> Look:
+def look(camera: Camera, looker: FaceLooker | None, look_s: float) -> Look:
     """Open a camera, look for some seconds, close it.
 
     Raises
@@ -84,8 +84,8 @@ def look(camera: Camera, eye: Eye | None, look_s: float) -> Look:
                     first, deadline = now, now + look_s
                 seen.frames += 1
                 seen.resolution_wh = (frame.image_bgr.shape[1], frame.image_bgr.shape[0])
-                if eye is not None and now >= next_search and seen.searched < searches:
-                    seen.faces_px += eye.faces_px(frame.image_bgr)
+                if looker is not None and now >= next_search and seen.searched < searches:
+                    seen.faces_px += looker.faces_px(frame.image_bgr)
                     seen.searched += 1
                     next_search = time.monotonic() + pause_s
             finally:
@@ -96,13 +96,13 @@ def look(camera: Camera, eye: Eye | None, look_s: float) -> Look:
 
 
 def cameras(
-    config: Config, eye: Eye | None, look_s: float, seen: Callable[[str], None] = lambda _: None
+    config: Config, looker: FaceLooker | None, look_s: float, seen: Callable[[str], None] = lambda _: None
 ) -> Iterator[Finding]:
     """Look through every camera at the same time; `seen` is told each one that is done."""
 
     def one(camera: Camera) -> list[Finding]:
         try:
-            return list(judge(camera, look(camera, eye, look_s)))
+            return list(judge(camera, look(camera, looker, look_s)))
         except LfrError as error:
             return [Finding(f"camera {camera.name}", "fail", error.problem, error.remedy)]
         finally:

@@ -48,7 +48,7 @@ class Misfit:
 
 
 @dataclass(frozen=True, slots=True)
-class Hub:
+class ResemblesMany:
     """An entry that resembles unusually many others.
 
     Attributes
@@ -85,7 +85,7 @@ class Resemblance:
 
     duplicates: list[Pair] = field(default_factory=list)
     misfits: list[Misfit] = field(default_factory=list)
-    hubs: list[Hub] = field(default_factory=list)
+    hubs: list[ResemblesMany] = field(default_factory=list)
     stranger_limit: float = 0.0
     duplicates_total: int = 0
 
@@ -182,7 +182,7 @@ def _misfits(templates: Float32, owners: Int32, limit: float) -> list[Misfit]:
     return found
 
 
-def _hubs(nearness: Float32, counts: npt.NDArray[np.int64]) -> list[Hub]:
+def _hubs(nearness: Float32, counts: npt.NDArray[np.int64]) -> list[ResemblesMany]:
     middle = float(np.median(nearness))
     # at least 0.005, so that in a list of near-identical distances nobody stands out by a hair
     spread = max(1.4826 * float(np.median(np.abs(nearness - middle))), 0.005)
@@ -190,7 +190,7 @@ def _hubs(nearness: Float32, counts: npt.NDArray[np.int64]) -> list[Hub]:
     expected = float(counts.mean())
     order = np.argsort(-deviations)
     return [
-        Hub(int(entry), float(deviations[entry]), int(counts[entry]), expected)
+        ResemblesMany(int(entry), float(deviations[entry]), int(counts[entry]), expected)
         for entry in order[:MAX_REPORTED]
         if deviations[entry] > HUB_DEVIATIONS and counts[entry] > 2 * expected
     ]

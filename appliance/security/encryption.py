@@ -20,7 +20,7 @@ KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
-class Vault:
+class PictureCipher:
     """Encrypts and decrypts pictures; each is bound to its alert's id and its place among the alert's pictures."""
 
     def __init__(self, path: Path, key: bytes) -> None:
@@ -29,11 +29,11 @@ class Vault:
         self._cipher = ChaCha20Poly1305(key)
 
     def __repr__(self) -> str:
-        return f"Vault({str(self.path)!r})"
+        return f"PictureCipher({str(self.path)!r})"
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """The vault of an existing key file.
+        """The cipher of an existing key file.
 
         Raises
         ------

@@ -14,10 +14,10 @@ from appliance.alerts.event import Event, parse_event
 from appliance.alerts.messages import Decision
 from appliance.core.errors import DecisionConflict, RequestRefused, StreamError, UnknownAlert
 from appliance.stream.wire import (
+    ActRequest,
     End,
     FetchRequest,
     Frames,
-    RecordRequest,
     Refusal,
     ReplayRequest,
     body_of,
@@ -156,7 +156,7 @@ class HubClient:
         StreamError
             The hub does not answer, or the record cannot be written.
         """
-        self._ask(b"record", body_of(RecordRequest(act=act, by=by, details=details or {})), b"recorded", again=False)
+        self._ask(b"record", body_of(ActRequest(act=act, by=by, details=details or {})), b"recorded", again=False)
 
     def _ask(self, verb: bytes, body: bytes, last: bytes, *, again: bool = True) -> list[Frames]:
         """All replies to one question, the one of kind `last` included; asked again in silence if that is harmless."""

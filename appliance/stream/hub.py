@@ -80,17 +80,17 @@ from appliance.alerts.messages import (
 )
 from appliance.core.clock import utc_now
 from appliance.core.errors import JournalError, LfrError, SecretError, StreamError
-from appliance.core.heartbeat import Reporter
+from appliance.core.heartbeat import HeartbeatSender
 from appliance.core.process import die_with_parent
 from appliance.core.telemetry import configure_logging
 from appliance.stream.decision_audit import Auditor
-from appliance.stream.requests import Desk
+from appliance.stream.requests import RequestHandler
 from appliance.stream.settings import HubSettings
 from appliance.stream.wire import (
     MAX_FRAMES,
     MAX_REQUEST_BYTES,
     Frames,
-    Refused,
+    MessageRefused,
     bind,
     body_of,
     check_camera,
@@ -131,7 +131,7 @@ class Hub:
     def __init__(self, settings: HubSettings) -> None:
         self.settings = settings
         self.trouble: dict[str, str] = {}
-        self._reporter = Reporter(settings.runtime if settings.supervised else None, "hub")
+        self._reporter = HeartbeatSender(settings.runtime if settings.supervised else None, "hub")
         self.meter = self._reporter.meter
         self.journal = Journal.open(settings.state_dir, cooldown_s=settings.cooldown_s)
         self._context = zmq.Context()
@@ -144,7 +144,7 @@ class Hub:
         except BaseException:
             self.close()
             raise
-        self._desk = Desk(router, self.journal, self._auditor, self.meter, self._decided)
+        self._requests = RequestHandler(router, self.journal, self._auditor, self.meter, self._decided)
         self._poller = zmq.Poller()
         self._poller.register(self._cameras, zmq.POLLIN)
         self._poller.register(router, zmq.POLLIN)
@@ -182,7 +182,7 @@ class Hub:
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Work until `stopping()` is true or the supervisor wants it; then take what cameras have sent, and return."""
-        while not stopping() and not self._reporter.wanted.stop:
+        while not stopping() and not self._reporter.instructions.stop:
             self.turn()
         until_s = time.monotonic() + 1.0
         while self._cameras.poll(100) and time.monotonic() < until_s:
@@ -192,9 +192,9 @@ class Hub:
 
     def turn(self) -> None:
         """One round of the loop, at most a tenth of a second when nothing happens."""
-        self._poller.poll(self._desk.patience_ms)
+        self._poller.poll(self._requests.patience_ms)
         self._take_arrivals()
-        self._desk.turn()
+        self._requests.turn()
         self._tick()
 
     # ------------------------------------------------------------------ from cameras and supervisor
@@ -207,7 +207,7 @@ class Hub:
                 break
             try:
                 arrival = self._sort(frames)
-            except Refused as error:
+            except MessageRefused as error:
                 self._count("lfr_hub_refused_messages_total", reason=error.code)
                 _log.error("a message from a camera was refused", reason=error.problem)
                 if frames[1:2] in ([b"alert"], [b"sighting"]):
@@ -221,9 +221,9 @@ class Hub:
     def _sort(self, frames: Frames) -> _Arrival | None:
         sender, verb, *rest = frames if len(frames) > 1 else (*frames, b"")
         if len(frames) > MAX_FRAMES:
-            raise Refused("A message of too many frames.", "too_large")
+            raise MessageRefused("A message of too many frames.", "too_large")
         if verb not in (b"alert", b"sighting", b"preview", b"status") or not rest:
-            raise Refused("A message that is neither alert, sighting, preview nor status.")
+            raise MessageRefused("A message that is neither alert, sighting, preview nor status.")
         body, *pictures = rest
         if verb == b"alert":
             alert = parse(Alert, body)
@@ -411,7 +411,7 @@ def serve(settings: HubSettings) -> None:
         hub = Hub(settings)
     except LfrError as error:
         _log.error("the hub cannot start", reason=str(error))
-        reporter = Reporter(settings.runtime if settings.supervised else None, "hub")
+        reporter = HeartbeatSender(settings.runtime if settings.supervised else None, "hub")
         reporter.beat("failed", now=True, detail=str(error))
         reporter.close()
         sys.exit(1)

@@ -123,7 +123,7 @@ class Outbox:
 
         Raises
         ------
-        Refused
+        MessageRefused
             The pictures are not three JPEGs of allowed size.
         """
         check_pictures(pictures, 3)

@@ -12,7 +12,7 @@ import zmq
 from appliance.alerts.reader import JournalReader, StoredEvent
 from appliance.core.errors import LfrError
 from appliance.core.telemetry import Meter
-from appliance.stream.wire import End, Refusal, Refused, ReplayRequest, body_of, send
+from appliance.stream.wire import End, MessageRefused, Refusal, ReplayRequest, body_of, send
 
 MAX_STREAMS = 64
 STREAMS_OF_A_CLIENT = 4
@@ -67,12 +67,12 @@ class Replays:
 
         Raises
         ------
-        Refused
+        MessageRefused
             Too many are being answered.
         """
         of_client = sum(stream.client == client for stream in self._streams)
         if of_client >= STREAMS_OF_A_CLIENT or len(self._streams) >= MAX_STREAMS:
-            raise Refused("Too many replays at once; wait for the end of one.", "unavailable")
+            raise MessageRefused("Too many replays at once; wait for the end of one.", "unavailable")
         first = max(request.from_seq, 1)
         self._streams.append(_Stream(client, request_id, first, request.limit, request.pictures))
 

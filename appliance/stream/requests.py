@@ -16,11 +16,11 @@ from appliance.stream.decision_audit import Auditor
 from appliance.stream.replays import Replays
 from appliance.stream.wire import (
     MAX_REQUEST_BYTES,
+    ActRequest,
     FetchRequest,
     Frames,
-    RecordRequest,
+    MessageRefused,
     Refusal,
-    Refused,
     ReplayRequest,
     body_of,
     parse,
@@ -33,7 +33,7 @@ CLOCK_TOLERANCE_S = 60.0
 _REQUESTS_A_TURN = 16
 
 
-class Desk:
+class RequestHandler:
     """Answers `replay`, `fetch`, `decide` and `record` on a ROUTER socket.
 
     Parameters
@@ -79,51 +79,51 @@ class Desk:
         client, request = frames[0], frames[2][:64] if len(frames) > 2 else b""
         try:
             reply = self._answer(client, frames[1:])
-        except Refused as error:
+        except MessageRefused as error:
             reply = self._refuse(request, error)
         except JournalError as error:
-            reply = self._refuse(request, Refused(str(error), "unavailable"))
+            reply = self._refuse(request, MessageRefused(str(error), "unavailable"))
         except UnknownAlert as error:
-            reply = self._refuse(request, Refused(str(error), "unknown_alert"))
+            reply = self._refuse(request, MessageRefused(str(error), "unknown_alert"))
         except DecisionConflict as error:
-            reply = self._refuse(request, Refused(str(error), "conflict", error.standing))
+            reply = self._refuse(request, MessageRefused(str(error), "conflict", error.standing))
         except StreamError as error:
-            reply = self._refuse(request, Refused(str(error)))
+            reply = self._refuse(request, MessageRefused(str(error)))
         except SecretError as error:  # the key of the pictures cannot be read
-            reply = self._refuse(request, Refused(str(error), "unavailable"))
+            reply = self._refuse(request, MessageRefused(str(error), "unavailable"))
         if reply and not send(self._socket, [client, *reply]):
             self._meter.count("lfr_hub_replies_unsent_total")
 
-    def _refuse(self, request: bytes, error: Refused) -> Frames:
+    def _refuse(self, request: bytes, error: MessageRefused) -> Frames:
         self._meter.count("lfr_hub_refused_requests_total", reason=error.code)
         refusal = Refusal(code=error.code, message=str(error), standing=error.standing)
         return [b"error", request, body_of(refusal)]
 
     def _answer(self, client: bytes, frames: Frames) -> Frames | None:
         if len(frames) != 3:
-            raise Refused("A request has three frames: verb, request id, JSON.")
+            raise MessageRefused("A request has three frames: verb, request id, JSON.")
         verb, request, body = frames
         if len(request) > 64:
-            raise Refused("A request id has at most 64 bytes.")
+            raise MessageRefused("A request id has at most 64 bytes.")
         if verb == b"replay":
             self._replays.add(client, request, parse(ReplayRequest, body))
             return None
         if verb == b"fetch":
             event = self._journal.find(parse(FetchRequest, body).id)
             if event is None:
-                raise Refused("The journal holds no such alert; it may have been purged.", "unknown_alert")
+                raise MessageRefused("The journal holds no such alert; it may have been purged.", "unknown_alert")
             return [b"event", request, event.topic.encode(), event.header_json, *event.pictures]
         if verb == b"decide":
             return [b"decided", request, body_of(self._decide(parse(Decision, body)))]
         if verb == b"record":
-            record = parse(RecordRequest, body, MAX_REQUEST_BYTES)
+            record = parse(ActRequest, body, MAX_REQUEST_BYTES)
             self._auditor.record(record.act, record.by, record.details)
             return [b"recorded", request, b"{}"]
-        raise Refused("This hub knows the verbs replay, fetch, decide and record.")
+        raise MessageRefused("This hub knows the verbs replay, fetch, decide and record.")
 
     def _decide(self, decision: Decision) -> Decision:
         if decision.at > utc_now() + timedelta(seconds=CLOCK_TOLERANCE_S):
-            raise Refused("The decision lies in the future; compare the clocks of the two machines.")
+            raise MessageRefused("The decision lies in the future; compare the clocks of the two machines.")
         journaled, new = self._journal.append_decision(decision)
         if new:
             self._decided(journaled)

@@ -49,7 +49,7 @@ class FetchRequest(BaseModel):
     id: str = Field(min_length=1, max_length=64)
 
 
-class RecordRequest(BaseModel):
+class ActRequest(BaseModel):
     """`record`: something for the audit record that is no decision: a view, an export, a sign-in."""
 
     model_config = ConfigDict(extra="ignore")
@@ -79,7 +79,7 @@ class Refusal(BaseModel):
     standing: Decision | None = None
 
 
-class Refused(StreamError):
+class MessageRefused(StreamError):
     """A message that is not taken, and why."""
 
     def __init__(self, problem: str, code: RefusalCode = "bad_request", standing: Decision | None = None) -> None:
@@ -122,11 +122,11 @@ def parse(model: type[_M], body: bytes, limit_bytes: int = MAX_HEADER_BYTES) -> 
 
     Raises
     ------
-    Refused
+    MessageRefused
         Too long, not JSON, or not of the model's form; the message names the fields.
     """
     if len(body) > limit_bytes:
-        raise Refused(f"The JSON has {len(body)} bytes; {limit_bytes} are allowed.", "too_large")
+        raise MessageRefused(f"The JSON has {len(body)} bytes; {limit_bytes} are allowed.", "too_large")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -134,24 +134,24 @@ def parse(model: type[_M], body: bytes, limit_bytes: int = MAX_HEADER_BYTES) -> 
             f"{'.'.join(str(part) for part in item['loc']) or 'the JSON'}: {item['msg']}"
             for item in error.errors(include_url=False, include_context=False, include_input=False)[:4]
         )
-        raise Refused(f"Malformed: {wrong}") from None
+        raise MessageRefused(f"Malformed: {wrong}") from None
 
 
 def check_pictures(pictures: Sequence[bytes | bytearray], expected: int) -> None:
-    """Refuse (`Refused`) another number of pictures, an oversized one, and one that is no JPEG."""
+    """Refuse (`MessageRefused`) another number of pictures, an oversized one, and one that is no JPEG."""
     if len(pictures) != expected:
-        raise Refused(f"{expected} pictures belong to this message, not {len(pictures)}.")
+        raise MessageRefused(f"{expected} pictures belong to this message, not {len(pictures)}.")
     for picture in pictures:
         if len(picture) > MAX_PICTURE_BYTES:
-            raise Refused(f"A picture has {len(picture)} bytes; {MAX_PICTURE_BYTES} are allowed.", "too_large")
+            raise MessageRefused(f"A picture has {len(picture)} bytes; {MAX_PICTURE_BYTES} are allowed.", "too_large")
         if bytes(picture[:3]) != b"\xff\xd8\xff":
-            raise Refused("A picture is not a JPEG.")
+            raise MessageRefused("A picture is not a JPEG.")
 
 
 def check_camera(name: str) -> None:
-    """Refuse (`Refused`) a camera name that cannot be part of a topic."""
+    """Refuse (`MessageRefused`) a camera name that cannot be part of a topic."""
     if not _CAMERA.fullmatch(name):
-        raise Refused("The camera's name must be lower-case letters, digits, - and _.")
+        raise MessageRefused("The camera's name must be lower-case letters, digits, - and _.")
 
 
 def bind(socket: zmq.Socket[bytes], endpoint: str, what: str) -> None:

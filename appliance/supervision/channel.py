@@ -10,13 +10,13 @@ import zmq
 from pydantic import ValidationError
 
 from appliance.alerts.messages import Status
-from appliance.core.heartbeat import Beat, Wanted
+from appliance.core.heartbeat import Heartbeat, Instructions
 
 log = structlog.get_logger()
 MAX_BEATS_A_TURN = 256
 
 
-class Switchboard:
+class SupervisorChannel:
     """Owns the supervisor's end of `ipc://RUNTIME/supervisor` and a line to `ipc://RUNTIME/hub`."""
 
     def __init__(self, runtime: Path) -> None:
@@ -29,7 +29,7 @@ class Switchboard:
         self._hub.setsockopt(zmq.SNDHWM, 2)
         self._hub.connect(f"ipc://{runtime}/hub")
 
-    def beats(self, wait_ms: int, answer: Callable[[Beat], Wanted]) -> Iterator[Beat]:
+    def beats(self, wait_ms: int, answer: Callable[[Heartbeat], Instructions]) -> Iterator[Heartbeat]:
         """Every heartbeat that has arrived, each answered; waits at most `wait_ms` for the first."""
         for turn in range(MAX_BEATS_A_TURN):
             if not self._beats.poll(wait_ms if turn == 0 else 0):
@@ -39,13 +39,13 @@ class Switchboard:
                 log.warning("not a heartbeat", frames=len(frames))
                 continue
             try:
-                beat = Beat.model_validate_json(frames[2])
+                beat = Heartbeat.model_validate_json(frames[2])
             except ValidationError as error:
                 log.warning("malformed heartbeat", problems=error.error_count())
                 continue
             yield beat
             wanted = answer(beat).model_dump_json().encode()
-            self._beats.send_multipart([frames[0], b"wanted", wanted], zmq.NOBLOCK)
+            self._beats.send_multipart([frames[0], b"instructions", wanted], zmq.NOBLOCK)
 
     def tell_hub(self, status: Status) -> bool:
         """Hand the status to the hub without waiting; False when it does not take it now."""

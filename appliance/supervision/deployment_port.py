@@ -1,6 +1,6 @@
 """What the supervisor asks of the other rooms, as one protocol: authority, watchlist, audit record, guard and end.
 
-`supervision.live_deployment.Duties` is the real one; tests hand the supervisor a scripted one.
+`supervision.live_deployment.LiveDeployment` is the real one; tests hand the supervisor a scripted one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class GuardFacts:
     sentence: str = ""
 
 
-class Rooms(Protocol):
+class DeploymentPort(Protocol):
     """The deployment as the supervisor sees it."""
 
     def prepare(self) -> None:

@@ -15,8 +15,8 @@ from typing import Literal, cast
 
 from appliance.alerts.messages import CameraState, Degradation
 from appliance.core.clock import utc_now
-from appliance.core.heartbeat import Beat
-from appliance.supervision.metrics import PROVIDERS, Gauge, Ledger
+from appliance.core.heartbeat import Heartbeat
+from appliance.supervision.metrics import PROVIDERS, CounterTotals, Gauge
 from appliance.supervision.workers import Worker
 
 State = Literal["starting", "live", "reconnecting", "stalled", "ended", "stopped", "failed"]
@@ -53,7 +53,7 @@ class CameraView:
         """The camera's name."""
         return self.worker.name.removeprefix("camera/")
 
-    def take(self, beat: Beat, now: float) -> None:
+    def take(self, beat: Heartbeat, now: float) -> None:
         """A heartbeat came."""
         if self.began_at is None and (self.worker.ready or beat.state == "failed"):
             self.began_at = now
@@ -79,7 +79,7 @@ class CameraView:
             return "ended", "its file is done"
         if worker.failed:
             return "failed", f"its process keeps failing ({worker.last_fall}); tried again once a minute"
-        if not worker.wanted:
+        if not worker.should_run:
             return "stopped", ""
         if not worker.alive or beat is None:
             return "starting", f"its process was lost ({worker.last_fall}) and starts again" if worker.last_fall else ""
@@ -106,7 +106,7 @@ class CameraView:
                 return "down"
         return None
 
-    def message(self, now: float, ledger: Ledger, base: dict[str, int]) -> CameraState:
+    def message(self, now: float, totals: CounterTotals, base: dict[str, int]) -> CameraState:
         """For status and console."""
         beat, camera = self.worker.beat, self.name
         age = self.age_s(now) if self.last_frame_at is not None else None
@@ -117,10 +117,10 @@ class CameraView:
             detail=self.detail,
             last_frame_age_s=None if age is None else round(age, 2),
             fps=round(beat.fps, 1) if beat and self.state == "live" else 0.0,
-            people_seen=base.get(camera, 0) + int(ledger.total("lfr_people_seen", camera=camera)),
-            alerts=int(ledger.total("lfr_alerts", camera=camera)),
-            frames=int(ledger.total("lfr_frames", camera=camera)),
-            dropped=int(ledger.total("lfr_frames_dropped", camera=camera)),
+            people_seen=base.get(camera, 0) + int(totals.total("lfr_people_seen", camera=camera)),
+            alerts=int(totals.total("lfr_alerts", camera=camera)),
+            frames=int(totals.total("lfr_frames", camera=camera)),
+            dropped=int(totals.total("lfr_frames_dropped", camera=camera)),
             provider=beat.provider if beat else "",
             restarts=self.worker.restarts,
         )
@@ -159,7 +159,7 @@ def camera_degradations(views: list[CameraView], gpu: bool) -> Iterator[Degradat
 
 def worker_degradation(worker: Worker, code: str, now: float, silent_s: float = 3.0) -> Iterator[Degradation]:
     """What is wrong with hub or console."""
-    if not worker.wanted:
+    if not worker.should_run:
         return
     if worker.failed:
         text = f"The {worker.name} keeps failing ({worker.last_fall}); it is tried again once a minute."

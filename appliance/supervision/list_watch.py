@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from appliance.core.errors import LfrError, WatchlistError
-from appliance.supervision.deployment_port import ListFacts, Rooms
+from appliance.supervision.deployment_port import DeploymentPort, ListFacts
 
 log = structlog.get_logger()
 MAX_SEALED_BYTES = 2_000_000_000
@@ -47,12 +47,12 @@ class ListWatch:
         Why the newest file was refused; empty when it was not.
     """
 
-    def __init__(self, source: Path, runtime: Path, rooms: Rooms) -> None:
+    def __init__(self, source: Path, runtime: Path, deployment: DeploymentPort) -> None:
         self.source = source
         self.accepted = runtime / "accepted.lfrw"
         self.facts: ListFacts | None = None
         self.refused = ""
-        self._rooms = rooms
+        self._deployment = deployment
         self._incoming = runtime / "incoming.lfrw"
         self._settled: _Look | None = None
         self._last: _Look | None = None
@@ -67,7 +67,7 @@ class ListWatch:
         """
         self._settled = self._last = self._look()
         self.facts = self._accept(self._copy())
-        self._rooms.list_opened(self.facts, None)
+        self._deployment.list_opened(self.facts, None)
         return self.facts
 
     def poll(self) -> bool:
@@ -99,10 +99,10 @@ class ListWatch:
             self._incoming.unlink(missing_ok=True)
             self.refused = str(error)
             log.error("the new watchlist was refused; the cameras keep the one they have", reason=self.refused)
-            self._rooms.record("watchlist.refused", reason=self.refused)
+            self._deployment.record("watchlist.refused", reason=self.refused)
             return False
         self.refused, self.facts = "", facts
-        self._rooms.list_opened(facts, before)
+        self._deployment.list_opened(facts, before)
         known = before.ids if before else frozenset()
         log.info(
             "new watchlist taken up",
@@ -115,7 +115,7 @@ class ListWatch:
         return True
 
     def _accept(self, digest: str) -> ListFacts:
-        facts = self._rooms.open_list(self._incoming)
+        facts = self._deployment.open_list(self._incoming)
         if facts.digest != digest:
             raise WatchlistError(f"{self.source} does not have the digest that it says.", "Build it again.")
         self._incoming.replace(self.accepted)

@@ -1,6 +1,6 @@
 """The deployment as the supervisor sees it, for real: state, audit record, watchlist, journal and end.
 
-See `supervision.deployment_port.Rooms`, which this implements.
+See `supervision.deployment_port.DeploymentPort`, which this implements.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from appliance.core.clock import utc_now
 from appliance.core.errors import AuthorityError, JournalError, LfrError
 from appliance.deployment import authority, end, guard
 from appliance.deployment.report import counts
-from appliance.deployment.state import DeploymentState, ListRecord, Store, Tally, add_list
+from appliance.deployment.state import DeploymentState, Store, Tally, UsedList, add_list
 from appliance.gallery.watchlist.sealed import open_sealed
 from appliance.stream.settings import HubSettings
 from appliance.supervision.deployment_port import GuardFacts, ListFacts, Window
@@ -32,8 +32,8 @@ log = structlog.get_logger()
 BY = "appliance"
 
 
-class Duties:
-    """Implements `supervision.deployment_port.Rooms` on the configuration's state folder.
+class LiveDeployment:
+    """Implements `supervision.deployment_port.DeploymentPort` on the configuration's state folder.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Duties:
         self._embedder: EmbedderEntry | None = None
         self._detector_ref = ""
         self._proven = False
-        self._record: ListRecord | None = None
+        self._record: UsedList | None = None
         self._counted: dict[str, dict[str, int]] = {}
         self._tally = Tally()
         self._tally_known = False
@@ -154,7 +154,7 @@ class Duties:
             # The copy in the runtime folder is what was read; the operator knows the file by its own name.
             raise type(error)(str(error).replace(str(path), str(section.file))) from None
         try:
-            self._record = ListRecord.of(
+            self._record = UsedList.of(
                 opened.entries,
                 opened.digest,
                 sequence=opened.sequence,

@@ -8,7 +8,7 @@ from types import FrameType
 
 
 @dataclass(frozen=True)
-class Pace:
+class Intervals:
     """How often and how long, in seconds; the defaults are the appliance's own.
 
     Attributes

@@ -86,7 +86,7 @@ class _Series:
         return _Series(sample.kind, self.value + sample.value, grown or tuple(sample.buckets))
 
 
-class Ledger:
+class CounterTotals:
     """The newest snapshot of each process that lives, and the sums of those that lived before it."""
 
     def __init__(self) -> None:
@@ -179,11 +179,11 @@ def _labels(process: str, sample: Sample) -> Labels:
 
 
 class Exporter(Collector):
-    """Renders the ledger and the supervisor's own gauges; every name of the contract is there from the start.
+    """Renders the totals and the supervisor's own gauges; every name of the contract is there from the start.
 
     Parameters
     ----------
-    ledger
+    totals
         What the workers counted.
     cameras, categories
         Known from the start, so that their series start at zero.
@@ -195,12 +195,12 @@ class Exporter(Collector):
 
     def __init__(
         self,
-        ledger: Ledger,
+        totals: CounterTotals,
         cameras: Iterable[str],
         gauges: Callable[[], Iterable[Gauge]],
         restarts: Callable[[], dict[str, int]],
     ) -> None:
-        self._ledger = ledger
+        self._ledger = totals
         self._cameras = tuple(cameras)
         self.categories: tuple[str, ...] = ()
         self._gauges = gauges
@@ -210,7 +210,7 @@ class Exporter(Collector):
         self._server: tuple[Any, threading.Thread] | None = None
 
     def describe(self) -> Iterator[Any]:
-        """Nothing: names are known, and asking would read the ledger before it is filled."""
+        """Nothing: names are known, and asking would read the totals before they are filled."""
         return iter(())
 
     def collect(self) -> Iterator[Any]:

@@ -22,7 +22,7 @@ from appliance.supervision import health
 from appliance.supervision.deployment_port import GuardFacts, Window
 from appliance.supervision.health import CameraView
 from appliance.supervision.list_watch import ListWatch
-from appliance.supervision.metrics import Gauge, Ledger
+from appliance.supervision.metrics import CounterTotals, Gauge
 from appliance.supervision.summary import CameraSummary, Summary
 from appliance.supervision.workers import Worker
 
@@ -40,7 +40,7 @@ _COUNTED = {
 
 
 @dataclass
-class Standing:
+class RunStatus:
     """One run.
 
     Attributes
@@ -57,7 +57,7 @@ class Standing:
 
     config: Config
     clock: Callable[[], datetime]
-    ledger: Ledger
+    totals: CounterTotals
     window: Window
     phase: Phase = "waiting"
     hub: Worker | None = None
@@ -108,7 +108,7 @@ class Standing:
         found = {}
         for camera in self.config.cameras:
             name = camera.name
-            counts = {key: int(self.ledger.total(series, camera=name)) for key, series in _COUNTED.items()}
+            counts = {key: int(self.totals.total(series, camera=name)) for key, series in _COUNTED.items()}
             counts["alerts"] = max(0, counts["alerts"] - base.get(name, 0))
             found[name] = counts
         return found
@@ -145,7 +145,7 @@ class Standing:
 
     def status(self, now: float) -> Status:
         """The status of this second."""
-        cameras = [view.message(now, self.ledger, self.people_base) for view in self.views]
+        cameras = [view.message(now, self.totals, self.people_base) for view in self.views]
         facts = self.sealed.facts if self.sealed is not None and self.phase in ("waiting", "running") else None
         return Status(
             at=utc_now(),
@@ -196,7 +196,7 @@ class Standing:
         now, counted = time.monotonic(), self.counted()
         cameras = []
         for view in self.views:
-            state, counts = view.message(now, self.ledger, {}), counted[view.name]
+            state, counts = view.message(now, self.totals, {}), counted[view.name]
             cameras.append(CameraSummary.of(state.model_copy(update={"alerts": counts["alerts"]})))
         return Summary(
             deployment=self.config.deployment.id,

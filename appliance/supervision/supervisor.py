@@ -18,16 +18,16 @@ import structlog
 from appliance.config.live import Config
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import LfrError
-from appliance.core.heartbeat import Beat, Wanted
+from appliance.core.heartbeat import Heartbeat, Instructions
 from appliance.supervision.addresses import require_free
-from appliance.supervision.channel import Switchboard
-from appliance.supervision.deployment_port import Rooms, Window
+from appliance.supervision.channel import SupervisorChannel
+from appliance.supervision.deployment_port import DeploymentPort, Window
 from appliance.supervision.health import CameraView
 from appliance.supervision.list_watch import ListWatch
-from appliance.supervision.loop import Due, Pace, Signals, Stopped
-from appliance.supervision.metrics import Exporter, Ledger
+from appliance.supervision.loop import Due, Intervals, Signals, Stopped
+from appliance.supervision.metrics import CounterTotals, Exporter
 from appliance.supervision.run_folder import RunLock, RuntimeDir
-from appliance.supervision.run_status import Standing
+from appliance.supervision.run_status import RunStatus
 from appliance.supervision.summary import Summary
 from appliance.supervision.systemd import Notifier
 from appliance.supervision.workers import RestartPolicy, Worker
@@ -42,9 +42,9 @@ class Supervisor:
     ----------
     config
         The configuration.
-    rooms
-        The deployment: `supervision.live_deployment.Duties`, or a scripted one in tests.
-    policy, pace
+    deployment
+        The deployment: `supervision.live_deployment.LiveDeployment`, or a scripted one in tests.
+    policy, intervals
         How patient, how often.
     clock
         The time of day, aware.
@@ -53,29 +53,29 @@ class Supervisor:
     def __init__(
         self,
         config: Config,
-        rooms: Rooms,
+        deployment: DeploymentPort,
         *,
         policy: RestartPolicy | None = None,
-        pace: Pace | None = None,
+        intervals: Intervals | None = None,
         clock: Callable[[], datetime] = utc_now,
         notifier: Notifier | None = None,
     ) -> None:
         self.config = config
-        self.rooms = rooms
-        self.pace = pace or Pace()
+        self.deployment = deployment
+        self.intervals = intervals or Intervals()
         self.summary: Summary | None = None
         window = Window(config.deployment.starts, config.deployment.ends)
-        self.standing = Standing(config, clock, Ledger(), window)
+        self.status = RunStatus(config, clock, CounterTotals(), window)
         self._policy = policy or RestartPolicy()
         self._notifier = notifier or Notifier()
         self._signals = Signals()
         self._due = Due()
         self._tally_waits = False
         self._exporter = Exporter(
-            self.standing.ledger,
+            self.status.totals,
             [camera.name for camera in config.cameras],
-            self.standing.gauges,
-            lambda: {worker.name: worker.restarts for worker in self.standing.workers},
+            self.status.gauges,
+            lambda: {worker.name: worker.restarts for worker in self.status.workers},
         )
 
     # ------------------------------------------------------------------ start
@@ -92,8 +92,8 @@ class Supervisor:
         try:
             lock = RunLock(self.config.alerts.state_dir)
             try:
-                self.rooms.prepare()
-                self.standing.window = self.rooms.window()
+                self.deployment.prepare()
+                self.status.window = self.deployment.window()
                 runtime = RuntimeDir()
                 try:
                     return self._run_in(runtime.path)
@@ -108,23 +108,23 @@ class Supervisor:
             self._signals.restore()
 
     def _run_in(self, runtime: Path) -> int:
-        it, rooms = self.standing, self.rooms
-        self._list = it.sealed = ListWatch(self.config.watchlist.file, runtime, rooms)
-        self._hub = it.hub = Worker(rooms.hub_spec(runtime), self._policy)
-        console = rooms.console_spec(runtime)
+        it, deployment = self.status, self.deployment
+        self._list = it.sealed = ListWatch(self.config.watchlist.file, runtime, deployment)
+        self._hub = it.hub = Worker(deployment.hub_spec(runtime), self._policy)
+        console = deployment.console_spec(runtime)
         it.console = Worker(console, self._policy) if console else None
         if it.over:
             if not self._start_late():
                 return 0
         else:
-            rooms.require()
+            deployment.require()
             self._exporter.categories = tuple(sorted(self._list.open().counts))
-            it.people_base = rooms.people_base()
+            it.people_base = deployment.people_base()
         names = [camera.name for camera in self.config.cameras]
-        specs = [rooms.camera_spec(name, runtime, self._list.accepted) for name in names]
+        specs = [deployment.camera_spec(name, runtime, self._list.accepted) for name in names]
         it.views = [CameraView(Worker(spec, self._policy)) for spec in specs]
         require_free(self.config)
-        self._board = Switchboard(runtime)
+        self._channel = SupervisorChannel(runtime)
         try:
             self._exporter.serve(self.config.metrics.listen)
             log.info("metrics", address=self.config.metrics.listen)
@@ -132,19 +132,19 @@ class Supervisor:
             return self._loop()
         finally:
             for worker in it.workers:
-                worker.wanted = False
+                worker.should_run = False
                 worker.kill()
             self._exporter.close()
-            self._board.close()
+            self._channel.close()
             self._list.forget()
 
     def _start_late(self) -> bool:
         """Started after the end: destroy what is due; True when officers may still decide on kept alerts."""
-        it = self.standing
+        it = self.status
         it.phase = "ended"
-        self.rooms.end(it.window.over or "the end time had passed when the appliance was started")
-        self.rooms.purge()
-        kept_until = self.rooms.kept_until()
+        self.deployment.end(it.window.over or "the end time had passed when the appliance was started")
+        self.deployment.purge()
+        kept_until = self.deployment.kept_until()
         if it.console is None or kept_until is None or it.clock() >= kept_until:
             log.info(
                 "this deployment is over; nothing was started",
@@ -160,20 +160,20 @@ class Supervisor:
 
     def _loop(self) -> int:
         self._hub.begin()
-        if self.standing.console is not None:
-            self.standing.console.begin()
+        if self.status.console is not None:
+            self.status.console.begin()
         while True:
             if self._signals.count:
                 log.info("stopping: a signal came")
                 return self._shut_down()
             now = time.monotonic()
-            self._turn(self.pace.turn_s)
-            if self._due("status", self.pace.status_s, now) and self._each_second(now):
+            self._turn(self.intervals.turn_s)
+            if self._due("status", self.intervals.status_s, now) and self._each_second(now):
                 return self._shut_down()
 
     def _turn(self, wait_s: float) -> None:
         """Hear what has arrived, and start, kill or reap what is due."""
-        workers = self.standing.workers
+        workers = self.status.workers
         self._hear(int(wait_s * 1000))
         if any(worker.process is not None and worker.process.exitcode is not None for worker in workers):
             self._hear(20)  # the last heartbeat of a process that just left
@@ -182,7 +182,7 @@ class Supervisor:
             restarts = worker.restarts
             lost = worker.tend(now)
             if lost:
-                self.standing.ledger.lost(worker.name)
+                self.status.totals.lost(worker.name)
                 say = log.error if worker.failed else log.warning
                 often = " too often; it counts as failed" if worker.failed else ""
                 say(f"{worker.name} was lost{often}", why=lost, again_in_s=round(worker.waits_s(now), 1))
@@ -191,16 +191,16 @@ class Supervisor:
                 self._record("process.restarted", worker=worker.name, why=worker.last_fall, restarts=worker.restarts)
 
     def _hear(self, wait_ms: int) -> None:
-        it = self.standing
-        for beat in self._board.beats(wait_ms, self._wanted):
+        it = self.status
+        for beat in self._channel.beats(wait_ms, self._wanted):
             worker = it.worker(beat.process)
             if worker is None:
                 continue
             now, was_ready = time.monotonic(), worker.ready
-            it.ledger.take(beat.process, beat.incarnation, beat.samples)
+            it.totals.take(beat.process, beat.incarnation, beat.samples)
             if worker is it.hub and it.alerts_base is None:
                 names = [camera.name for camera in self.config.cameras]
-                it.alerts_base = {name: int(it.ledger.total("lfr_alerts", camera=name)) for name in names}
+                it.alerts_base = {name: int(it.totals.total("lfr_alerts", camera=name)) for name in names}
             if worker.heard(beat, now):
                 for view in it.views:
                     if view.worker is worker:
@@ -209,25 +209,25 @@ class Supervisor:
                     took_s = round(now - worker.started_at, 1)
                     log.info(f"{worker.name} is ready", after_s=took_s, **_known(provider=beat.provider))
 
-    def _wanted(self, beat: Beat) -> Wanted:
-        worker, facts = self.standing.worker(beat.process), self._list.facts
-        return Wanted(
+    def _wanted(self, beat: Heartbeat) -> Instructions:
+        worker, facts = self.status.worker(beat.process), self._list.facts
+        return Instructions(
             watchlist=facts.digest if facts else "",
             watchlist_min_sequence=facts.sequence if facts else 0,
-            recognise_until_utc=utc_text(self.standing.window.ends),
-            stop=worker is None or not worker.wanted,
+            recognise_until_utc=utc_text(self.status.window.ends),
+            stop=worker is None or not worker.should_run,
         )
 
     def _each_second(self, now: float) -> bool:
         """What is done once a second; True when the run is over."""
-        it = self.standing
+        it = self.status
         over = self._keep_window(now)
         if it.phase == "running":
-            if self._due("list", self.pace.list_s, now):
+            if self._due("list", self.intervals.list_s, now):
                 self._follow_list()
-            if self._due("guard", self.pace.guard_s, now):
+            if self._due("guard", self.intervals.guard_s, now):
                 self._keep_guard()
-            if self._due("tally", self.pace.tally_s, now):
+            if self._due("tally", self.intervals.tally_s, now):
                 self._keep_tally()
             over = over or self._sources_done()
         for view in it.views:
@@ -242,32 +242,32 @@ class Supervisor:
 
     def _keep_window(self, now: float) -> bool:
         """Follow the deployment's window; True when there is nothing left to do."""
-        it = self.standing
-        it.window = self.rooms.window()
+        it = self.status
+        it.window = self.deployment.window()
         moment = it.clock()
         if it.phase == "waiting" and not it.over:
             if moment >= it.window.starts:
                 self._start_cameras()
-            elif self._due("countdown", self.pace.countdown_s, now):
+            elif self._due("countdown", self.intervals.countdown_s, now):
                 left = int((it.window.starts - moment).total_seconds())
                 log.info("waiting for the start of the window", starts=utc_text(it.window.starts), left=_span(left))
         if it.phase in ("waiting", "running") and it.over:
             self._end()
-            self._due("purge", self.pace.purge_s, now)
+            self._due("purge", self.intervals.purge_s, now)
             return it.console is None
-        if it.phase == "ended" and self._due("purge", self.pace.purge_s, now):
-            kept_until = self.rooms.kept_until()
+        if it.phase == "ended" and self._due("purge", self.intervals.purge_s, now):
+            kept_until = self.deployment.kept_until()
             if kept_until is None or it.clock() >= kept_until:
                 log.info("the time of the last alert is over: nothing is left to decide")
                 return True
         return False
 
     def _start_cameras(self) -> None:
-        it = self.standing
+        it = self.status
         it.phase = "running"
         try:
-            self.rooms.require()
-            self.rooms.started()
+            self.deployment.require()
+            self.deployment.started()
         except LfrError as error:
             self._halt(str(error), "end")
             return
@@ -279,10 +279,10 @@ class Supervisor:
 
     def _halt(self, why: str, code: str) -> None:
         """Stop recognition, not the deployment; `code` is that of the degradation."""
-        if not self.standing.halted:
-            self.standing.halted, self.standing.halted_code = why, code
+        if not self.status.halted:
+            self.status.halted, self.status.halted_code = why, code
             log.error("recognition is stopped", why=why)
-            self._stop(self.standing.cameras, self.pace.cameras_stop_s)
+            self._stop(self.status.cameras, self.intervals.cameras_stop_s)
             self._record("deployment.stop", why=why)
 
     def _follow_list(self) -> None:
@@ -298,7 +298,7 @@ class Supervisor:
     def _keep_tally(self) -> None:
         """Write down who was counted; on a full disk the counts wait in memory, and everything else goes on."""
         try:
-            self.rooms.save_tally(self.standing.counted())
+            self.deployment.save_tally(self.status.counted())
         except (LfrError, OSError) as error:
             if not self._tally_waits:
                 log.error("the counts cannot be written and wait in memory", reason=str(error))
@@ -307,8 +307,8 @@ class Supervisor:
             self._tally_waits = False
 
     def _keep_guard(self) -> None:
-        it = self.standing
-        before, it.guard = it.guard, self.rooms.guard(it.people_seen())
+        it = self.status
+        before, it.guard = it.guard, self.deployment.guard(it.people_seen())
         if it.guard.breach and not before.breach:
             log.error("guard", sentence=it.guard.sentence)
             self._record("guard.breach", sentence=it.guard.sentence, rate=it.guard.rate)
@@ -323,7 +323,7 @@ class Supervisor:
 
     def _sources_done(self) -> bool:
         """Whether every source was finite and is done (or never will be)."""
-        it = self.standing
+        it = self.status
         if it.halted or not it.views:
             return False
         hopeless = [view.worker for view in it.views if self._finite(view) and _hopeless(view.worker)]
@@ -333,13 +333,13 @@ class Supervisor:
             broken = "; ".join(f"{worker.name} ({worker.last_fall})" for worker in hopeless)
             it.failure = f"Not every camera could work: {broken}."
         log.info("all sources are done" if not hopeless else "no source is left")
-        deadline = time.monotonic() + self.pace.drain_s
+        deadline = time.monotonic() + self.intervals.drain_s
         while time.monotonic() < deadline and not self._signals.count:
             self._turn(0.05)
             if self._hub.ready and self._hub.beat is not None and self._hub.beat.pending == 0:
                 return True
         if not self._signals.count:
-            log.error("the hub did not come to rest", waited_s=self.pace.drain_s)
+            log.error("the hub did not come to rest", waited_s=self.intervals.drain_s)
             why = f" ({self._hub.last_fall.rstrip('.')})" if self._hub.last_fall else ""
             it.failure = it.failure or f"The hub, which journals the alerts, was not there at the end{why}."
         return True
@@ -350,9 +350,9 @@ class Supervisor:
         return source.startswith(("/", "test:", "street:")) and not source.startswith("/dev/")
 
     def _say(self, now: float) -> None:
-        it = self.standing
+        it = self.status
         it.degraded = it.find_degraded(now)
-        self._board.tell_hub(it.status(now))
+        self._channel.tell_hub(it.status(now))
         if not it.ready and it.warm:
             it.ready = True
             self._notifier.ready()
@@ -366,7 +366,7 @@ class Supervisor:
 
     def _record(self, act: str, **details: object) -> None:
         try:
-            self.rooms.record(act, **details)
+            self.deployment.record(act, **details)
         except (LfrError, OSError) as error:
             log.error("the audit record could not be written", act=act, reason=str(error))
 
@@ -374,16 +374,16 @@ class Supervisor:
 
     def _end(self) -> None:
         """The deployment is over: cameras stop, everything is destroyed, hub and console go on."""
-        it = self.standing
+        it = self.status
         reason = it.window.over or "the end time"
         log.info("the deployment ends: cameras stop and the watchlist is destroyed", reason=reason)
         was_running, it.phase = it.phase == "running", "ended"
-        self._stop(it.cameras, self.pace.cameras_stop_s)
+        self._stop(it.cameras, self.intervals.cameras_stop_s)
         if was_running:
             self._keep_tally()
         self._list.forget()
-        self._while_turning(lambda: self.rooms.end(reason))
-        kept_until = self.rooms.kept_until()
+        self._while_turning(lambda: self.deployment.end(reason))
+        kept_until = self.deployment.kept_until()
         log.info(
             "the deployment has ended",
             alerts_kept_until=utc_text(kept_until) if kept_until else "none are kept",
@@ -404,11 +404,11 @@ class Supervisor:
         thread.start()
         while thread.is_alive():
             now = time.monotonic()
-            self._turn(self.pace.turn_s)
-            if self._due("status", self.pace.status_s, now):
+            self._turn(self.intervals.turn_s)
+            if self._due("status", self.intervals.status_s, now):
                 self._say(now)
         if failures:
-            self.standing.failure = failures[0]
+            self.status.failure = failures[0]
             log.error("the end is not complete", reason=failures[0])
 
     def _stop(self, workers: Sequence[Worker], within_s: float) -> None:
@@ -429,10 +429,10 @@ class Supervisor:
         self._hear(20)  # their last counts
 
     def _shut_down(self) -> int:
-        it = self.standing
+        it = self.status
         self._notifier.stopping()
-        self._stop([*it.cameras, *([it.console] if it.console else [])], self.pace.cameras_stop_s)
-        self._stop([self._hub], self.pace.hub_stop_s)
+        self._stop([*it.cameras, *([it.console] if it.console else [])], self.intervals.cameras_stop_s)
+        self._stop([self._hub], self.intervals.hub_stop_s)
         if it.phase == "running":
             self._keep_tally()
             if self._signals.count and not it.halted:
@@ -445,7 +445,7 @@ class Supervisor:
             log.warning("stopped at once, at the second signal")
             return 1
         if it.phase == "ended":
-            self.rooms.purge()
+            self.deployment.purge()
         if it.failure:
             raise LfrError(it.failure)
         return 0

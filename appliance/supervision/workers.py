@@ -22,7 +22,7 @@ from typing import Any
 import structlog
 
 from appliance.core.errors import LfrError
-from appliance.core.heartbeat import Beat
+from appliance.core.heartbeat import Heartbeat
 from appliance.core.process import die_with_parent, name_process
 from appliance.core.telemetry import configure_logging
 
@@ -151,13 +151,13 @@ class Worker:
     policy: RestartPolicy = field(default_factory=RestartPolicy)
     draw: Callable[[], float] = random.random
     process: BaseProcess | None = None
-    beat: Beat | None = None
+    beat: Heartbeat | None = None
     heard_at: float = 0.0
     started_at: float = 0.0
     restarts: int = 0
     failed: bool = False
     ended: bool = False
-    wanted: bool = False
+    should_run: bool = False
     last_fall: str = ""
     falls: int = 0
     complaint: str = ""
@@ -188,9 +188,9 @@ class Worker:
 
     def begin(self) -> None:
         """Want it to run from the next `tend` on."""
-        self.wanted, self.ended, self._next_start_at = True, False, 0.0
+        self.should_run, self.ended, self._next_start_at = True, False, 0.0
 
-    def heard(self, beat: Beat, now: float) -> bool:
+    def heard(self, beat: Heartbeat, now: float) -> bool:
         """Take a heartbeat; False when it is not from the process that runs now."""
         if beat.pid != self.pid:
             return False
@@ -214,26 +214,28 @@ class Worker:
                 if lost:
                     self.kill()
                     self._fell(now, lost)
-            elif self.wanted and self.process.exitcode == 0 and self.beat is not None and self.beat.state == "ended":
+            elif (
+                self.should_run and self.process.exitcode == 0 and self.beat is not None and self.beat.state == "ended"
+            ):
                 self._clear()
-                self.ended, self.wanted = True, False
+                self.ended, self.should_run = True, False
             else:
                 code = self.process.exitcode
                 self._clear()
-                if self.wanted:
+                if self.should_run:
                     lost = _why(code) + (f": {self.complaint.rstrip('.')}" if self.complaint else "")
                     self._fell(now, lost)
-        if self.wanted and self.process is None and now >= self._next_start_at:
+        if self.should_run and self.process is None and now >= self._next_start_at:
             self._start(now)
         return lost
 
     def waits_s(self, now: float) -> float:
         """Seconds until the next attempt to start it; 0 when it runs or is not wanted."""
-        return max(0.0, self._next_start_at - now) if self.wanted and self.process is None else 0.0
+        return max(0.0, self._next_start_at - now) if self.should_run and self.process is None else 0.0
 
     def ask_to_stop(self) -> None:
         """SIGTERM, and no restart."""
-        self.wanted = False
+        self.should_run = False
         if self.process is not None and self.process.is_alive() and self.process.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGTERM)
@@ -279,7 +281,7 @@ class Worker:
         self.process = None
 
 
-def _warm(beat: Beat) -> bool:
+def _warm(beat: Heartbeat) -> bool:
     """Whether it is at work: a camera names its provider once its models are warm, whatever its source does."""
     return beat.state != "starting" or bool(beat.provider)
 

@@ -54,7 +54,7 @@ def nms(boxes_xyxy: Float32, scores: Float32, iou: float) -> npt.NDArray[np.intp
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class ScalePass:
     """One inference.
 
     Attributes
@@ -73,7 +73,7 @@ class Pass:
     largest_px: float = math.inf
 
 
-def plan(frame_wh: tuple[int, int], scale: float, entry: DetectorEntry) -> tuple[Pass, ...]:
+def plan(frame_wh: tuple[int, int], scale: float, entry: DetectorEntry) -> tuple[ScalePass, ...]:
     """The passes over a frame in which a face of `face_px / scale` pixels, and every larger one, is found.
 
     Tiles overlap by the largest face that is left to them, so that each is whole in one; the next, coarser passes take
@@ -83,7 +83,7 @@ def plan(frame_wh: tuple[int, int], scale: float, entry: DetectorEntry) -> tuple
     limit_wh = entry.input.size_wh or (_TILE_PX, _TILE_PX)
     small = _padded(width * scale, entry) * _padded(height * scale, entry) <= MAX_INPUT_PIXELS
     whole = scale if entry.input.size_wh is None and small else min(limit_wh[0] / width, limit_wh[1] / height, scale)
-    passes: list[Pass] = []
+    passes: list[ScalePass] = []
     while whole < scale:
         overlap = min(2 * entry.face_px / whole, min(limit_wh) / scale / 2)
         passes += [
@@ -108,11 +108,13 @@ def _padded(length: float, entry: DetectorEntry) -> int:
     return max(1, math.ceil(round(length, 3) / entry.input.multiple_of)) * entry.input.multiple_of
 
 
-def _pass(part: tuple[int, int, int, int], scale: float, entry: DetectorEntry, largest_px: float = math.inf) -> Pass:
+def _pass(
+    part: tuple[int, int, int, int], scale: float, entry: DetectorEntry, largest_px: float = math.inf
+) -> ScalePass:
     width, height = part[2] - part[0], part[3] - part[1]
     resized = (max(1, round(width * scale)), max(1, round(height * scale)))
     input_wh = entry.input.size_wh or (_padded(resized[0], entry), _padded(resized[1], entry))
-    return Pass(part, resized, input_wh, largest_px)
+    return ScalePass(part, resized, input_wh, largest_px)
 
 
 class _Buffer(NamedTuple):
@@ -251,7 +253,7 @@ class OnnxDetector:
         if self._scale != 1:
             np.multiply(blob, self._scale, out=blob)
 
-    def _detect(self, frame_bgr: Image, one: Pass) -> Candidates:
+    def _detect(self, frame_bgr: Image, one: ScalePass) -> Candidates:
         left, top, right, bottom = one.part
         pixels, planes, blob = self._buffer(one.input_wh)
         width, height = one.resized_wh

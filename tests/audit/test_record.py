@@ -9,7 +9,7 @@ import time
 import pytest
 from pydantic import ValidationError
 
-from appliance.audit.record import ACTS, GENESIS, Act, Audit, record_change, sink
+from appliance.audit.record import ACTS, GENESIS, Act, AuditRecord, record_change, sink
 from appliance.core.errors import AuditError
 
 
@@ -19,14 +19,14 @@ def act(i=0, **details):
 
 @pytest.fixture
 def record(tmp_path):
-    audit = Audit(tmp_path)
+    audit = AuditRecord(tmp_path)
     for i in range(12):
         audit.append(act(i))
     return audit
 
 
 def fresh(audit):
-    return Audit(audit.path.parent)
+    return AuditRecord(audit.path.parent)
 
 
 def test_an_untouched_record_verifies(record):
@@ -38,7 +38,7 @@ def test_an_untouched_record_verifies(record):
 
 
 def test_an_empty_record_verifies(tmp_path):
-    found = Audit(tmp_path / "none").verify()
+    found = AuditRecord(tmp_path / "none").verify()
     assert found.ok
     assert (found.count, found.head) == (0, GENESIS)
 
@@ -102,7 +102,7 @@ def test_a_pipe_in_the_place_of_the_record_is_said_and_not_waited_for(record, na
 
 
 def test_a_line_that_was_rewritten_with_its_right_hash_breaks_the_chain(record):
-    other = Audit(record.path.parent / "other")
+    other = AuditRecord(record.path.parent / "other")
     for i in range(12):
         other.append(act(i if i != 5 else 99))
     forged = other.path.read_bytes().splitlines(keepends=True)
@@ -180,7 +180,7 @@ def test_a_head_that_lags_after_a_power_cut_is_no_problem(record):
 
 
 def append_many(folder, who):
-    audit = Audit(folder)
+    audit = AuditRecord(folder)
     for i in range(60):
         audit.append(Act(act="view.alert", by=who, details={"i": i}))
 
@@ -192,16 +192,16 @@ def test_processes_append_at_the_same_time(tmp_path):
         process.start()
     for process in processes:
         process.join()
-    found = Audit(tmp_path).verify()
+    found = AuditRecord(tmp_path).verify()
     assert found.ok
     assert found.count == 240
     for i in range(4):
-        mine = [one.details["i"] for one in Audit(tmp_path).records() if one.by == f"p{i}"]
+        mine = [one.details["i"] for one in AuditRecord(tmp_path).records() if one.by == f"p{i}"]
         assert mine == list(range(60))
 
 
 def test_appending_is_cheap_also_to_a_long_record(tmp_path):
-    audit = Audit(tmp_path)
+    audit = AuditRecord(tmp_path)
     for i in range(300):
         audit.append(act(i))
     took_s = []
@@ -232,11 +232,11 @@ def test_what_looks_like_a_picture_or_a_template_is_refused(details):
 
 def test_hashes_sentences_and_lists_of_ids_are_taken(tmp_path):
     details = {"digest": "a" * 64, "ids": [f"W-{i}" for i in range(2000)], "note": "Ænder, “quoted”\nline", "x": {3, 1}}
-    Audit(tmp_path).append(act(**details))
-    (one,) = Audit(tmp_path).records()
+    AuditRecord(tmp_path).append(act(**details))
+    (one,) = AuditRecord(tmp_path).records()
     assert one.details["ids"] == details["ids"]
     assert one.details["x"] == [1, 3]
-    assert Audit(tmp_path).verify().ok
+    assert AuditRecord(tmp_path).verify().ok
 
 
 def test_an_act_that_is_too_long_is_refused_and_changes_nothing(record):
@@ -261,11 +261,11 @@ def test_a_sink_raises_one_kind_of_error(tmp_path):
     record("user.signin", "PC Lee", {"role": "operator"})
     with pytest.raises(AuditError, match="refuses"):
         record("user.signin", "PC Lee", {"photo": b"123"})
-    assert Audit(tmp_path).verify().count == 1
+    assert AuditRecord(tmp_path).verify().count == 1
 
 
 def test_a_change_of_ten_thousand_ids_is_recorded_whole(tmp_path):
-    audit = Audit(tmp_path)
+    audit = AuditRecord(tmp_path)
     record_change(audit, "appliance", [f"{'N' * 50}-{i}" for i in range(10_000)], ["W-1"], {"digest": "d"})
     rows = list(audit.records())
     assert sum(len(row.details["added"]) for row in rows) == 10_000
@@ -280,21 +280,21 @@ def test_the_record_is_readable_by_its_owner_only(record):
 
 
 def test_a_loss_of_power_in_the_very_first_act_is_no_tampering(tmp_path, monkeypatch):
-    audit = Audit(tmp_path)
-    real = Audit._write_head
+    audit = AuditRecord(tmp_path)
+    real = AuditRecord._write_head
 
     def cut(self, n, digest):
         if n:
             raise OSError("no power")
         real(self, n, digest)
 
-    monkeypatch.setattr(Audit, "_write_head", cut)
+    monkeypatch.setattr(AuditRecord, "_write_head", cut)
     with pytest.raises((OSError, AuditError)):
         audit.append(Act(act="deployment.open", by="appliance"))
     monkeypatch.undo()
-    Audit(tmp_path).append(Act(act="deployment.start", by="appliance"))
-    found = Audit(tmp_path).verify()
+    AuditRecord(tmp_path).append(Act(act="deployment.start", by="appliance"))
+    found = AuditRecord(tmp_path).verify()
     assert found.ok, found.problems
     assert found.count == 2
     audit.head_path.unlink()
-    assert not Audit(tmp_path).verify().ok
+    assert not AuditRecord(tmp_path).verify().ok

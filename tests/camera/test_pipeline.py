@@ -6,7 +6,7 @@ import pytest
 from painted_faces import COLOURS, Painted, Street, looks
 
 from appliance.camera import pipeline as module
-from appliance.camera.recogniser import Policy
+from appliance.camera.recogniser import AlertPolicy
 from appliance.vision import aligner
 
 RED = Painted("red", 40, 60)
@@ -65,7 +65,7 @@ def test_crops_templates_and_copies_of_the_frame_are_overwritten(monkeypatch):
     monkeypatch.setattr(module, "_shrunk", keep(module._shrunk))
     street = Street()
     frame = street.frame(0.0, RED, BLUE)
-    assert len(street.pipeline.process(frame, street.armed)) == 1
+    assert len(street.pipeline.process(frame, street.gallery)) == 1
     street.pipeline.preview(frame, 160)
     others = [image for image in street.detector.shown if image is not frame.image_bgr]
     assert len(others) == 2, "the scene and the preview were looked at again"
@@ -86,7 +86,7 @@ def test_a_person_counts_once_and_a_weak_face_of_one_frame_is_nobody():
 
 
 def test_who_comes_back_is_another_person_seen_but_another_alert_only_after_the_cool_down():
-    street = Street(Policy(0.5, cooldown_s=60))
+    street = Street(AlertPolicy(0.5, cooldown_s=60))
     alerts = [len(street.show(at, RED)) for at in (0.0, 0.2, 10.0, 10.2, 70.0, 70.2)]
     assert alerts == [1, 0, 0, 0, 1, 0]
     assert street.meter.value("lfr_people_seen_total", camera="north") == 3
@@ -117,7 +117,7 @@ def test_a_preview_shows_nobody_not_even_who_is_hidden_for_a_moment():
     frame = street.frame(0.8, unseen=[])
     for one in (RED, BLUE):
         frame.image_bgr[one.y : one.y + one.size, one.x : one.x + one.size] = COLOURS[one.colour]
-    street.pipeline.process(frame, street.armed)
+    street.pipeline.process(frame, street.gallery)
     preview = street.pipeline.preview(frame, 320)
     assert colours_in(preview.jpg) == set()
     assert preview.people == 2
@@ -126,6 +126,6 @@ def test_a_preview_shows_nobody_not_even_who_is_hidden_for_a_moment():
 def test_an_empty_picture_and_an_empty_list_are_no_trouble():
     street = Street()
     assert street.show(0.0) == []
-    street.armed.wipe()
-    assert street.armed.watchlist.entries == ()
+    street.gallery.wipe()
+    assert street.gallery.watchlist.entries == ()
     assert colours_in(street.pipeline.preview(street.frame(0.1), 160).jpg) == set()

@@ -10,11 +10,11 @@ from structlog.testing import capture_logs
 
 from appliance.alerts.messages import new_id
 from appliance.camera import process as module
-from appliance.camera.process import Armoury, CameraProcess, CameraSettings, Pace
+from appliance.camera.process import ActiveGallery, CameraProcess, CameraSettings, FrameRate
 from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
 from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
-from appliance.core.heartbeat import Wanted
+from appliance.core.heartbeat import Instructions
 from appliance.core.telemetry import Meter
 from appliance.gallery.index import open_index
 
@@ -58,11 +58,11 @@ def lists(monkeypatch):
     return made
 
 
-def offer_until(armoury, digest, condition):
+def offer_until(galleries, digest, condition):
     """As the loop does between frames, until the thread that prepares the list is done; whether it was changed."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        changed = armoury.offer(digest, 0)
+        changed = galleries.offer(digest, 0)
         if changed or condition():
             return changed
         time.sleep(0.005)
@@ -71,42 +71,42 @@ def offer_until(armoury, digest, condition):
 
 class TestArmoury:
     def test_another_list_is_taken_up_between_two_frames_and_the_old_one_is_overwritten(self, settings, lists):
-        armoury = Armoury(settings, "painted@0")
-        old = armoury.armed
+        galleries = ActiveGallery(settings, "painted@0")
+        old = galleries.current
         templates = old.watchlist.templates
-        assert not armoury.offer(FIRST, 0), "the list in use is no change"
+        assert not galleries.offer(FIRST, 0), "the list in use is no change"
         lists.newest = watchlist(SECOND, ENTRIES[:2])
-        assert offer_until(armoury, SECOND, lambda: False)
-        assert armoury.armed.watchlist.digest == SECOND
-        assert len(armoury.armed.index) == 2
+        assert offer_until(galleries, SECOND, lambda: False)
+        assert galleries.current.watchlist.digest == SECOND
+        assert len(galleries.current.index) == 2
         assert not templates.any()
         assert not old.watchlist.portraits
-        assert not armoury.offer(SECOND, 0)
+        assert not galleries.offer(SECOND, 0)
 
     def test_until_it_is_ready_the_camera_goes_on_with_the_one_it_has(self, settings, lists, monkeypatch):
-        armoury = Armoury(settings, "painted@0")
+        galleries = ActiveGallery(settings, "painted@0")
         lists.newest, release = watchlist(SECOND), threading.Event()
         monkeypatch.setattr(module, "open_sealed", lambda *a, **k: release.wait(5) and lists(*a, **k))
         for _ in range(3):
-            assert not armoury.offer(SECOND, 0)
-        assert armoury.armed.watchlist.digest == FIRST
-        assert armoury.armed.watchlist.templates.any()
+            assert not galleries.offer(SECOND, 0)
+        assert galleries.current.watchlist.digest == FIRST
+        assert galleries.current.watchlist.templates.any()
         release.set()
-        assert offer_until(armoury, SECOND, lambda: False)
+        assert offer_until(galleries, SECOND, lambda: False)
 
     def test_a_list_that_is_refused_leaves_the_present_one_and_says_why(self, settings, lists):
-        armoury = Armoury(settings, "painted@0")
+        galleries = ActiveGallery(settings, "painted@0")
         lists.newest = WatchlistError("The list was tampered with.")
-        assert not offer_until(armoury, SECOND, lambda: armoury.problem)
-        assert armoury.problem == "The list was tampered with."
-        assert armoury.armed.watchlist.digest == FIRST
-        assert armoury.armed.watchlist.templates.any()
+        assert not offer_until(galleries, SECOND, lambda: galleries.problem)
+        assert galleries.problem == "The list was tampered with."
+        assert galleries.current.watchlist.digest == FIRST
+        assert galleries.current.watchlist.templates.any()
 
     def test_a_list_that_changed_again_meanwhile_is_not_used(self, settings, lists):
-        armoury = Armoury(settings, "painted@0")
+        galleries = ActiveGallery(settings, "painted@0")
         third = lists.newest = watchlist("3" * 64)
-        assert not offer_until(armoury, SECOND, lambda: not third.entries)
-        assert armoury.armed.watchlist.digest == FIRST
+        assert not offer_until(galleries, SECOND, lambda: not third.entries)
+        assert galleries.current.watchlist.digest == FIRST
 
     def test_a_graph_that_misses_too_much_is_told(self, settings, lists, monkeypatch):
         def exact(opened):
@@ -116,15 +116,15 @@ class TestArmoury:
 
         monkeypatch.setattr(module, "open_index", exact)
         with capture_logs() as said:
-            armoury = Armoury(settings, "painted@0")
-        assert armoury.armed.index.recall == 0.9
+            galleries = ActiveGallery(settings, "painted@0")
+        assert galleries.current.index.recall == 0.9
         assert [(one["log_level"], one["recall"]) for one in said] == [("warning", 0.9)]
 
     def test_closing_overwrites_every_list_in_memory(self, settings, lists):
-        armoury = Armoury(settings, "painted@0")
+        galleries = ActiveGallery(settings, "painted@0")
         lists.newest = watchlist(SECOND)
-        armoury.offer(SECOND, 0)
-        armoury.close()
+        galleries.offer(SECOND, 0)
+        galleries.close()
         assert len(lists.opened) == 2
         assert all(not one.entries and not one.portraits for one in lists.opened)
 
@@ -156,11 +156,11 @@ class Outbox:
         pass
 
 
-class Reporter:
+class HeartbeatSender:
     """Hears nothing new; remembers the states."""
 
     def __init__(self) -> None:
-        self.meter, self.wanted, self.states = Meter(), Wanted(), []
+        self.meter, self.instructions, self.states = Meter(), Instructions(), []
 
     def beat(self, state, **facts):
         self.states.append(state)
@@ -202,7 +202,7 @@ def camera(settings, lists, monkeypatch):
         monkeypatch.setattr(module, "Outbox", Outbox)
         # A plain colour has neither detail nor contrast.
         monkeypatch.setattr(module, "Gate", lambda **_: street.pipeline._gate)
-        source, reporter = Source(frames, street.frame), Reporter()
+        source, reporter = Source(frames, street.frame), HeartbeatSender()
         monkeypatch.setattr(module, "open_source", lambda *_, **__: source)
         made = CameraProcess(settings, reporter, threading.Event())
         made.run()
@@ -234,13 +234,13 @@ def test_every_frame_is_overwritten_whoever_was_in_it_and_the_dwell_is_measured(
 
 class TestPace:
     def test_few_frames_of_many_are_said(self):
-        pace = Pace()
+        pace = FrameRate()
         for i in range(20):
             pace.looked(i / 2)
         assert "only 2.0 of 25 frames a second" in pace.trouble(25.0)
 
     def test_a_slow_source_or_a_fast_machine_is_no_trouble(self):
-        slow, fast = Pace(), Pace()
+        slow, fast = FrameRate(), FrameRate()
         for i in range(200):
             slow.looked(i / 2)
             fast.looked(i / 12)
@@ -248,7 +248,7 @@ class TestPace:
         assert fast.trouble(25.0) == ""
 
     def test_the_first_seconds_are_not_judged(self):
-        pace = Pace()
+        pace = FrameRate()
         assert pace.trouble(25.0) == ""
         pace.looked(0.0)
         pace.looked(2.0)

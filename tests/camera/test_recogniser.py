@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from appliance.camera.recogniser import MAX_ENTRIES_A_TRACK, Policy, Recogniser
+from appliance.camera.recogniser import MAX_ENTRIES_A_TRACK, AlertPolicy, Recogniser
 from appliance.camera.tracker import Track
 from appliance.core.types import Matches
 from appliance.gallery.watchlist.entry import Entry
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-POLICY = Policy(threshold=0.5, category_thresholds={"terrorism": 0.4}, alone_margin=0.1, cooldown_s=60)
+POLICY = AlertPolicy(threshold=0.5, category_thresholds={"terrorism": 0.4}, alone_margin=0.1, cooldown_s=60)
 ENTRIES = [
     Entry(id="A", category="theft", label="a", response="amber"),
     Entry(id="B", category="theft", label="b", response="amber"),

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from appliance.audit.record import Audit
+from appliance.audit.record import AuditRecord
 from appliance.cli import console as commands
 from appliance.core.errors import SecretError
 
@@ -38,7 +38,7 @@ def test_a_user_is_added_listed_and_removed_and_each_act_is_recorded(config):
     assert [(user["name"], user["role"]) for user in listed] == [("anna", "operator")]
     assert run("remove", "anna", "-c", config).exit_code == 0
     assert json.loads(run("list", "-c", config, "--json").output) == []
-    acts = [record.act for record in Audit(config.parent / "state").records()]
+    acts = [record.act for record in AuditRecord(config.parent / "state").records()]
     assert acts == ["user.added", "user.removed"]
 
 

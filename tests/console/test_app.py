@@ -14,11 +14,11 @@ import pytest
 from console_stage import PASSWORD, _field
 from starlette.requests import Request
 
-from appliance.console.audit_queue import Trail
+from appliance.console.audit_queue import AuditQueue
 from appliance.console.request_guard import hosts_of
 from appliance.console.sessions import FREE_ATTEMPTS
 from appliance.console.settings import ConsoleSettings
-from appliance.console.signin import Door
+from appliance.console.signin import SignIn
 from appliance.console.users import UserFile
 
 
@@ -344,7 +344,7 @@ def test_guessing_with_many_attempts_at_once_counts_as_guessing_one_after_the_ot
     users = UserFile(tmp_path / "users.json")
     users.add("slow", "viewer", PASSWORD)
     settings = ConsoleSettings("127.0.0.1:1", "ipc:///nowhere", "ipc:///nowhere", users.path)
-    door = Door(settings, users, Trail(None))
+    door = SignIn(settings, users, AuditQueue(None))
     secret, token = door.form_token(Request({"type": "http", "headers": []}))
 
     async def guess(i):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from appliance.console import audit_queue as module
-from appliance.console.audit_queue import Trail, TrailFull
+from appliance.console.audit_queue import AuditQueue, AuditQueueFull
 from appliance.console.officer.pictures import Pictures
 from appliance.core.errors import StreamError, UnknownAlert
 
@@ -21,13 +21,13 @@ def test_acts_wait_for_a_hub_that_is_away_and_arrive_in_order(monkeypatch):
         got.append(act["act"])
 
     async def story():
-        trail = Trail(send)
+        queue = AuditQueue(send)
         for name in ("a", "b", "c"):
-            trail.must({"act": name})
-        task = asyncio.create_task(trail.run())
-        await trail.drain(2)
+            queue.must({"act": name})
+        task = asyncio.create_task(queue.run())
+        await queue.drain(2)
         task.cancel()
-        assert trail.waiting == 0
+        assert queue.waiting == 0
 
     asyncio.run(story())
     assert got == ["a", "b", "c"]
@@ -37,15 +37,15 @@ def test_nothing_more_may_be_shown_once_too_many_acts_wait(monkeypatch):
     monkeypatch.setattr(module, "MAX_WAITING", 3)
 
     async def story():
-        trail = Trail(lambda act: asyncio.sleep(0))
+        queue = AuditQueue(lambda act: asyncio.sleep(0))
         for _ in range(3):
-            trail.must({"act": "view.alert"})
-        with pytest.raises(TrailFull):
-            trail.must({"act": "view.alert"})
+            queue.must({"act": "view.alert"})
+        with pytest.raises(AuditQueueFull):
+            queue.must({"act": "view.alert"})
         for _ in range(5):
-            trail.note({"act": "user.refused"})
-        assert trail.waiting == 6
-        assert trail.lost == 2
+            queue.note({"act": "user.refused"})
+        assert queue.waiting == 6
+        assert queue.lost == 2
 
     asyncio.run(story())
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from appliance.audit.record import Audit
+from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError
 from appliance.deployment import authority
 from appliance.deployment.state import Store
@@ -93,7 +93,7 @@ def test_an_extension_moves_the_end_and_is_recorded(config, now):
     store.take_up(config)
     extend(config, now, 2)
     assert authority.window(config, store.load()).ends == config.deployment.ends + timedelta(hours=2)
-    (act,) = [one for one in Audit(config.alerts.state_dir).records() if one.act == "deployment.extend"]
+    (act,) = [one for one in AuditRecord(config.alerts.state_dir).records() if one.act == "deployment.extend"]
     assert (act.by, act.details["rank"]) == ("B. Lowe", "Superintendent")
 
 
@@ -133,7 +133,7 @@ def test_extensions_are_refused(config, now):
     authority.revoke(config, "C. Hale", "complaint upheld", now)
     with pytest.raises(AuthorityError, match="has ended"):
         extend(config, now, 1)
-    assert "deployment.extend" not in {one.act for one in Audit(config.alerts.state_dir).records()}
+    assert "deployment.extend" not in {one.act for one in AuditRecord(config.alerts.state_dir).records()}
 
 
 def test_authority_is_lost_by_the_clock_by_hand_and_by_damage(config, now):

@@ -8,7 +8,7 @@ from appliance.alerts.messages import Sighting, new_id
 from appliance.core.errors import AuthorityError
 from appliance.deployment import blue_list
 from appliance.deployment.report import counts
-from appliance.deployment.state import ListRecord, Store, add_list
+from appliance.deployment.state import Store, UsedList, add_list
 
 
 def walk(n, at, entry="BLUE-1", camera="north"):
@@ -68,7 +68,7 @@ def test_a_walk_stays_found_when_its_sighting_is_purged(now):
 def opened(config, now):
     store = Store(config.alerts.state_dir)
     store.take_up(config)
-    listed = ListRecord(digest="d", opened_at=now, entries=3, blue_ids=("BLUE-1",))
+    listed = UsedList(digest="d", opened_at=now, entries=3, blue_ids=("BLUE-1",))
     store.change(lambda state: add_list(state, listed), "watchlist.open", "appliance")
     return config
 

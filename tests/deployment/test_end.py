@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 
-from appliance.audit.record import Audit
+from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError, LfrError
 from appliance.deployment import end, running
 from appliance.deployment.ending import certificate, destroy
@@ -100,7 +100,7 @@ def test_an_end_that_was_killed_anywhere_is_continued(on_disk, tmp_path, steps, 
     assert all(item.done for item in made.destroyed)
     if killed and steps > 1:
         assert made.by == "Insp. Okafor"
-    assert Audit(on_disk.alerts.state_dir).verify().ok
+    assert AuditRecord(on_disk.alerts.state_dir).verify().ok
 
 
 def test_a_copy_of_the_key_that_was_left_about_makes_the_end_incomplete(on_disk, tmp_path, secret):
@@ -351,6 +351,6 @@ def test_the_certificate_says_what_it_cannot_promise_and_holds_the_anchor(on_dis
     made = json.loads(as_json.read_text())
     assert "flash disk" in page
     assert made["audit_head"] in page
-    assert Audit(on_disk.alerts.state_dir).verify(anchor=made["audit_head"]).ok
+    assert AuditRecord(on_disk.alerts.state_dir).verify(anchor=made["audit_head"]).ok
     assert secret.decode() not in page
     assert "http" not in page.replace("http-equiv", "")

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from appliance.audit.record import Audit
+from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError
-from appliance.deployment.state import DeploymentState, ListRecord, Store, Tally, add_list, slot_of
+from appliance.deployment.state import DeploymentState, Store, Tally, UsedList, add_list, slot_of
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(stor
     assert store.take_up(other).deployment == "next-2"
     archived = json.loads((store.state_dir / "archive" / "croydon-1" / "deployment.json").read_text())
     assert archived["phase"] == "purged"
-    assert Audit(store.state_dir).verify().ok
+    assert AuditRecord(store.state_dir).verify().ok
 
 
 def test_a_list_is_remembered_by_counts_only(now):
@@ -116,7 +116,7 @@ def test_a_list_is_remembered_by_counts_only(now):
         SimpleNamespace(id="W-2", category="missing", response="green", label="Another"),
         SimpleNamespace(id="B-1", category="officer", response="blue", label="PC Lee"),
     ]
-    record = ListRecord.of(people, "d" * 64, sequence=2)
+    record = UsedList.of(people, "d" * 64, sequence=2)
     assert record.entries == 2
     assert record.by_category == {"missing": 1, "violence": 1}
     assert record.blue_ids == ("B-1",)
@@ -127,7 +127,7 @@ def test_a_list_is_remembered_by_counts_only(now):
 
 
 def test_an_empty_list_is_counted(now):
-    assert ListRecord.of([], "d").by_category == {}
+    assert UsedList.of([], "d").by_category == {}
 
 
 def test_the_tally_adds_up_and_survives(tmp_path, now):

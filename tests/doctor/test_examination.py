@@ -156,7 +156,7 @@ class Detector:
 
 @pytest.mark.parametrize(("height", "said"), [(20.0, ["ok", "warn"]), (60.0, ["ok"])])
 def test_a_camera_is_looked_through_and_faces_too_small_are_said(tmp_path, height, said):
-    found = list(cameras.cameras(config_of(tmp_path), cameras.Eye(Detector(height), 0.5), look_s=0.8))
+    found = list(cameras.cameras(config_of(tmp_path), cameras.FaceLooker(Detector(height), 0.5), look_s=0.8))
     assert levels(found) == said
     assert "320×240" in found[0].text
     assert f"{height:.0f} to {height:.0f} pixels high" in found[0].text

@@ -1,3 +1,3 @@
 """Keys, and a small sealed list of made-up people."""
 
-from watchlist_fixtures import examiner, house, models_dir  # noqa: F401
+from watchlist_fixtures import examiner, list_setup, models_dir  # noqa: F401

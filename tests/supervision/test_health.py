@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.core.heartbeat import Beat
+from appliance.core.heartbeat import Heartbeat
 from appliance.supervision import health
 from appliance.supervision.health import CameraView
 from appliance.supervision.workers import Worker, WorkerSpec
@@ -20,9 +20,11 @@ class Process:
 
 def view_of(state: str = "live", age_s: float | None = 0.1, at: float = 100.0, **facts) -> CameraView:
     worker = Worker(WorkerSpec("camera/north", "nowhere:serve"))
-    worker.wanted, worker.process = True, Process()
+    worker.should_run, worker.process = True, Process()
     view = CameraView(worker)
-    beat = Beat(process="camera/north", incarnation="a", pid=7, at_monotonic_s=at, state=state, last_frame_age_s=age_s)
+    beat = Heartbeat(
+        process="camera/north", incarnation="a", pid=7, at_monotonic_s=at, state=state, last_frame_age_s=age_s
+    )
     beat = beat.model_copy(update=facts)
     worker.heard(beat, at)
     view.take(beat, at)

@@ -1,4 +1,4 @@
-"""The supervisor's duties on a real state folder: state, audit record, sealed list, tally, end."""
+"""The supervisor's live on a real state folder: state, audit record, sealed list, tally, end."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.audit.record import Audit
+from appliance.audit.record import AuditRecord
 from appliance.config import live as configuration
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError, ProviderError, WatchlistError
@@ -20,7 +20,7 @@ from appliance.gallery.watchlist.payload import Payload
 from appliance.gallery.watchlist.sealed import seal
 from appliance.security.keys import load_signer, new_appliance_keys
 from appliance.supervision.list_watch import ListWatch
-from appliance.supervision.live_deployment import Duties
+from appliance.supervision.live_deployment import LiveDeployment
 from appliance.vision.engine import gpu_present
 from appliance.vision.models import load_manifest
 
@@ -66,135 +66,135 @@ def build(config, ids: list[str], sequence: int) -> None:
 
 
 @pytest.fixture
-def duties(tmp_path):
+def live(tmp_path):
     config = config_of(tmp_path)
     build(config, ["N-1", "N-2"], sequence=5)
-    made = Duties(config)
+    made = LiveDeployment(config)
     made.prepare()
     return made
 
 
-def acts_of(duties: Duties) -> list:
-    return list(Audit(duties.config.alerts.state_dir).records())
+def acts_of(live: LiveDeployment) -> list:
+    return list(AuditRecord(live.config.alerts.state_dir).records())
 
 
-def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(duties, tmp_path):
-    watch = ListWatch(duties.config.watchlist.file, tmp_path, duties)
+def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(live, tmp_path):
+    watch = ListWatch(live.config.watchlist.file, tmp_path, live)
     facts = watch.open()
     assert (facts.ids, facts.counts, facts.sequence) == ({"N-1", "N-2"}, {"theft": 2}, 5)
-    build(duties.config, ["N-2", "N-3"], sequence=6)
+    build(live.config, ["N-2", "N-3"], sequence=6)
     assert [watch.poll() for _ in range(2)] == [False, True], "a change is believed at the second look"
-    change = next(record for record in acts_of(duties) if record.act == "watchlist.change")
+    change = next(record for record in acts_of(live) if record.act == "watchlist.change")
     assert (change.details["added"], change.details["removed"]) == (["N-3"], ["N-1"])
-    assert [record.sequence for record in Store(duties.config.alerts.state_dir).load().lists] == [5, 6]
+    assert [record.sequence for record in Store(live.config.alerts.state_dir).load().lists] == [5, 6]
 
 
-def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays(duties, tmp_path):
-    watch = ListWatch(duties.config.watchlist.file, tmp_path, duties)
+def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays(live, tmp_path):
+    watch = ListWatch(live.config.watchlist.file, tmp_path, live)
     digest = watch.open().digest
     accepted = watch.accepted.read_bytes()
-    build(duties.config, ["N-9"], sequence=4)
+    build(live.config, ["N-9"], sequence=4)
     assert not any(watch.poll() for _ in range(3))
     assert "older list" in watch.refused
-    assert str(duties.config.watchlist.file) in watch.refused, "the operator's name of the file, not that of the copy"
-    duties.config.watchlist.file.write_bytes(b"\0" * 5000)
+    assert str(live.config.watchlist.file) in watch.refused, "the operator's name of the file, not that of the copy"
+    live.config.watchlist.file.write_bytes(b"\0" * 5000)
     assert not any(watch.poll() for _ in range(3))
     assert (watch.facts.digest, watch.accepted.read_bytes()) == (digest, accepted)
-    assert [record.act for record in acts_of(duties)].count("watchlist.refused") == 2
+    assert [record.act for record in acts_of(live)].count("watchlist.refused") == 2
 
 
-def test_the_page_with_faces_is_destroyed_when_recognition_starts_and_the_certificate_lists_it(duties, tmp_path):
-    page = duties.config.watchlist.file.with_name(duties.config.watchlist.file.name + ".report.html")
+def test_the_page_with_faces_is_destroyed_when_recognition_starts_and_the_certificate_lists_it(live, tmp_path):
+    page = live.config.watchlist.file.with_name(live.config.watchlist.file.name + ".report.html")
     page.write_text("faces")
-    watch = ListWatch(duties.config.watchlist.file, tmp_path, duties)
+    watch = ListWatch(live.config.watchlist.file, tmp_path, live)
     watch.open()
     assert page.exists(), "before the start somebody may still look at it"
-    duties.started()
+    live.started()
     assert not page.exists()
-    build(duties.config, ["N-2", "N-3"], sequence=6)
+    build(live.config, ["N-2", "N-3"], sequence=6)
     page.write_text("faces")
     assert [watch.poll() for _ in range(2)] == [False, True]
     assert not page.exists()
     watch.forget()
-    duties.end("over")
-    assert str(page) in [item.path for item in certificate.load(duties.config).destroyed]
+    live.end("over")
+    assert str(page) in [item.path for item in certificate.load(live.config).destroyed]
 
 
-def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(duties, tmp_path):
-    watch = ListWatch(duties.config.watchlist.file, tmp_path, duties)
+def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(live, tmp_path):
+    watch = ListWatch(live.config.watchlist.file, tmp_path, live)
     digest = watch.open().digest
-    duties.config.watchlist.file.unlink()
-    os.mkfifo(duties.config.watchlist.file)
+    live.config.watchlist.file.unlink()
+    os.mkfifo(live.config.watchlist.file)
     assert not any(watch.poll() for _ in range(3))
     assert "is not a file" in watch.refused
     assert watch.facts.digest == digest
 
 
-def test_no_list_no_start(duties, tmp_path):
-    duties.config.watchlist.file.unlink()
+def test_no_list_no_start(live, tmp_path):
+    live.config.watchlist.file.unlink()
     with pytest.raises(WatchlistError, match="does not exist"):
-        ListWatch(duties.config.watchlist.file, tmp_path, duties).open()
+        ListWatch(live.config.watchlist.file, tmp_path, live).open()
 
 
-def test_the_start_is_recorded_with_models_threshold_and_who_set_it(duties):
-    duties.started()
-    state = Store(duties.config.alerts.state_dir).load()
+def test_the_start_is_recorded_with_models_threshold_and_who_set_it(live):
+    live.started()
+    state = Store(live.config.alerts.state_dir).load()
     assert (state.phase, state.threshold) == ("running", 0.9)
-    assert state.ends == duties.config.deployment.ends
-    threshold = next(record for record in acts_of(duties) if record.act == "threshold.set")
+    assert state.ends == live.config.deployment.ends
+    threshold = next(record for record in acts_of(live) if record.act == "threshold.set")
     assert threshold.details["set_by"] == "A. Ash"
 
 
-def test_people_seen_are_added_up_over_runs_of_the_supervisor(duties):
-    duties.save_tally({"north": {"people": 3, "frames": 10}})
-    duties.save_tally({"north": {"people": 5, "frames": 30}})
-    again = Duties(duties.config)
+def test_people_seen_are_added_up_over_runs_of_the_supervisor(live):
+    live.save_tally({"north": {"people": 3, "frames": 10}})
+    live.save_tally({"north": {"people": 5, "frames": 30}})
+    again = LiveDeployment(live.config)
     assert again.people_base() == {"north": 5}
     again.save_tally({"north": {"people": 2, "frames": 1}})
-    tally = Tally.load(duties.config.alerts.state_dir)
+    tally = Tally.load(live.config.alerts.state_dir)
     assert (tally.people_seen, tally.cameras["north"].frames) == (7, 31)
 
 
-def test_a_tally_of_another_deployment_is_not_counted(duties):
-    Tally(deployment="other", cameras={}).save(duties.config.alerts.state_dir)
-    assert duties.people_base() == {}
+def test_a_tally_of_another_deployment_is_not_counted(live):
+    Tally(deployment="other", cameras={}).save(live.config.alerts.state_dir)
+    assert live.people_base() == {}
 
 
-def test_the_window_follows_extension_and_revocation_at_once(duties):
-    ends = duties.window().ends
-    authority.extend(duties.config, ends + timedelta(hours=1), "A. Ash", "Superintendent", "the crowd came late")
-    assert duties.window().ends == ends + timedelta(hours=1)
-    assert not duties.window().over
-    authority.revoke(duties.config, "A. Ash", "the reason fell away")
-    assert "A. Ash" in duties.window().over
+def test_the_window_follows_extension_and_revocation_at_once(live):
+    ends = live.window().ends
+    authority.extend(live.config, ends + timedelta(hours=1), "A. Ash", "Superintendent", "the crowd came late")
+    assert live.window().ends == ends + timedelta(hours=1)
+    assert not live.window().over
+    authority.revoke(live.config, "A. Ash", "the reason fell away")
+    assert "A. Ash" in live.window().over
 
 
-def test_a_tampered_state_is_lost_authority(duties):
-    path = duties.config.alerts.state_dir / "deployment.json"
+def test_a_tampered_state_is_lost_authority(live):
+    path = live.config.alerts.state_dir / "deployment.json"
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "extensions": []}))
-    assert duties.window().over
+    assert live.window().over
 
 
-def test_an_incomplete_record_is_refused(duties, monkeypatch):
+def test_an_incomplete_record_is_refused(live, monkeypatch):
     monkeypatch.setattr("appliance.supervision.live_deployment.read_ready", lambda manifest, asset: b"")
     with pytest.raises(AuthorityError, match="missing from the deployment's record"):
-        duties.require()
+        live.require()
 
 
 @pytest.mark.skipif(gpu_present(), reason="a GPU answers here, so that cuda may run")
-def test_a_provider_that_was_named_and_does_not_run_stops_the_start(duties, monkeypatch):
+def test_a_provider_that_was_named_and_does_not_run_stops_the_start(live, monkeypatch):
     monkeypatch.setattr(authority, "require", lambda *_: None)
-    models = duties.config.models.model_copy(update={"provider": "cuda"})
+    models = live.config.models.model_copy(update={"provider": "cuda"})
     with pytest.raises(ProviderError, match="cuda"):
-        Duties(duties.config.model_copy(update={"models": models})).require()
+        LiveDeployment(live.config.model_copy(update={"models": models})).require()
 
 
-def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(duties):
-    duties.end("the end time")
-    assert not duties.config.watchlist.file.exists()
-    assert not duties.config.watchlist.key.exists()
-    late = Duties(duties.config)
+def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(live):
+    live.end("the end time")
+    assert not live.config.watchlist.file.exists()
+    assert not live.config.watchlist.key.exists()
+    late = LiveDeployment(live.config)
     late.prepare()
     assert late.window().over
     late.end("again")
@@ -202,11 +202,11 @@ def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(duties):
     assert late.kept_until() is None
 
 
-def test_worker_specs_name_rooms_above_without_importing_them(duties, tmp_path):
-    spec = duties.camera_spec("north", tmp_path, tmp_path / "accepted.lfrw")
+def test_worker_specs_name_rooms_above_without_importing_them(live, tmp_path):
+    spec = live.camera_spec("north", tmp_path, tmp_path / "accepted.lfrw")
     recipe = spec.settings()
     assert recipe.given["watchlist"].file == tmp_path / "accepted.lfrw"
-    assert recipe.given["watchlist"].builders_dir == duties.config.watchlist.builders_dir
+    assert recipe.given["watchlist"].builders_dir == live.config.watchlist.builders_dir
     assert recipe.make().process == spec.name
-    assert duties.console_spec(tmp_path) is None
-    assert duties.hub_spec(tmp_path).settings.deployment == "test"
+    assert live.console_spec(tmp_path) is None
+    assert live.hub_spec(tmp_path).settings.deployment == "test"

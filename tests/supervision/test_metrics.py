@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.core.errors import LfrError
 from appliance.core.telemetry import LATENCY_BUCKETS_S, Meter
-from appliance.supervision.metrics import GAUGES, Exporter, Ledger
+from appliance.supervision.metrics import GAUGES, CounterTotals, Exporter
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = {
@@ -24,8 +24,8 @@ CONTRACT = {
 }
 
 
-def exporter(ledger: Ledger, gauges=(), restarts=None) -> Exporter:
-    made = Exporter(ledger, ["north"], lambda: gauges, lambda: restarts or {})
+def exporter(totals: CounterTotals, gauges=(), restarts=None) -> Exporter:
+    made = Exporter(totals, ["north"], lambda: gauges, lambda: restarts or {})
     made.categories = ("theft",)
     return made
 
@@ -40,82 +40,82 @@ def scrape(made: Exporter) -> dict:
 
 
 def test_every_name_of_the_contract_is_there_from_the_start():
-    text = generate_latest(exporter(Ledger()).registry).decode()
+    text = generate_latest(exporter(CounterTotals()).registry).decode()
     assert {name for name in CONTRACT if f"# HELP {name} " not in text} == set()
-    found = scrape(exporter(Ledger()))
+    found = scrape(exporter(CounterTotals()))
     assert found["lfr_alerts_total", (("camera", "north"), ("category", "theft"))] == 0
     assert found["lfr_nonmatch_dwell_seconds_count", (("camera", "north"),)] == 0
 
 
 def test_counters_and_histograms_go_on_over_incarnations_and_gauges_do_not():
-    ledger, made = Ledger(), None
+    totals, made = CounterTotals(), None
     for number, incarnation in enumerate(("a", "b"), start=1):
         meter = Meter()
         meter.count("lfr_people_seen_total", 5, camera="north")
         meter.observe("lfr_alert_latency_seconds", 0.12, camera="north")
         meter.observe("lfr_alert_latency_seconds", 99.0, camera="north")
         meter.set("lfr_console_pages", number)
-        ledger.take("camera/north", incarnation, meter.snapshot())
-        made = scrape(exporter(ledger))
+        totals.take("camera/north", incarnation, meter.snapshot())
+        made = scrape(exporter(totals))
         assert made["lfr_people_seen_total", (("camera", "north"),)] == 5 * number
         assert made["lfr_alert_latency_seconds_count", (("camera", "north"),)] == 2 * number
         assert made["lfr_alert_latency_seconds_bucket", (("camera", "north"), ("le", "0.15"))] == number
         assert made["lfr_alert_latency_seconds_sum", (("camera", "north"),)] == pytest.approx(99.12 * number)
         assert made["lfr_console_pages", (("camera", "north"),)] == number
-    ledger.lost("camera/north")
-    after = scrape(exporter(ledger))
+    totals.lost("camera/north")
+    after = scrape(exporter(totals))
     assert after["lfr_people_seen_total", (("camera", "north"),)] == 10
     assert not [key for key in after if key[0] == "lfr_console_pages"]
 
 
 def test_a_late_heartbeat_of_a_dead_process_counts_nothing_twice():
-    ledger, meter = Ledger(), Meter()
+    totals, meter = CounterTotals(), Meter()
     meter.count("lfr_frames_total", 7, camera="north")
-    ledger.take("camera/north", "a", meter.snapshot())
-    ledger.lost("camera/north")
-    ledger.take("camera/north", "a", meter.snapshot())
-    ledger.take("camera/north", "b", [])
-    ledger.take("camera/north", "a", meter.snapshot())
-    assert ledger.total("lfr_frames", camera="north") == 7
+    totals.take("camera/north", "a", meter.snapshot())
+    totals.lost("camera/north")
+    totals.take("camera/north", "a", meter.snapshot())
+    totals.take("camera/north", "b", [])
+    totals.take("camera/north", "a", meter.snapshot())
+    assert totals.total("lfr_frames", camera="north") == 7
 
 
 def test_what_the_hub_restores_from_the_journal_is_not_added_up():
-    ledger = Ledger()
+    totals = CounterTotals()
     for incarnation, count in (("a", 3), ("b", 4)):
         meter = Meter()
         meter.count("lfr_alerts_total", count, camera="north", category="theft")
-        ledger.take("hub", incarnation, meter.snapshot())
-    assert ledger.total("lfr_alerts", camera="north") == 4
+        totals.take("hub", incarnation, meter.snapshot())
+    assert totals.total("lfr_alerts", camera="north") == 4
 
 
 def test_a_label_that_could_stand_for_a_person_is_never_exported():
     meter = Meter()
     meter.count("lfr_alerts_total", camera="north", category="theft", entry="N-1042")
-    ledger = Ledger()
-    ledger.take("hub", "a", meter.snapshot())
-    assert b"N-1042" not in generate_latest(exporter(ledger).registry)
+    totals = CounterTotals()
+    totals.take("hub", "a", meter.snapshot())
+    assert b"N-1042" not in generate_latest(exporter(totals).registry)
 
 
 def test_scrapes_are_answered_on_the_address_given_and_a_taken_port_is_a_plain_error():
-    made = exporter(Ledger())
+    made = exporter(CounterTotals())
     port = made.serve("127.0.0.1:0")
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
             assert b"lfr_build_info" in answer.read()
         with pytest.raises(LfrError, match="cannot be used"):
-            exporter(Ledger()).serve(f"127.0.0.1:{port}")
+            exporter(CounterTotals()).serve(f"127.0.0.1:{port}")
     finally:
         made.close()
 
 
 def test_histogram_buckets_are_those_of_the_meter():
-    found = scrape(exporter(Ledger()))
+    found = scrape(exporter(CounterTotals()))
     bounds = {labels[1][1] for (name, labels) in found if name == "lfr_alert_latency_seconds_bucket"}
     assert bounds == {str(bound) for bound in LATENCY_BUCKETS_S} | {"+Inf"}
 
 
 def exported_names() -> set[str]:
-    text = generate_latest(exporter(Ledger(), restarts={"hub": 0}).registry).decode()
+    text = generate_latest(exporter(CounterTotals(), restarts={"hub": 0}).registry).decode()
     names = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)) | set(GAUGES)
     return names | {f"{name}_{end}" for name in names for end in ("bucket", "count", "sum")}
 

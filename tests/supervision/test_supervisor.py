@@ -120,7 +120,7 @@ def test_a_source_that_will_never_work_ends_the_run_with_a_plain_sentence(start_
 
 
 def test_a_run_whose_hub_never_worked_is_no_success(start_run):
-    run = start_run(acts={"hub": ["fails"], "camera/north": ["end"]}, pace={"drain_s": 0.5})
+    run = start_run(acts={"hub": ["fails"], "camera/north": ["end"]}, intervals={"drain_s": 0.5})
     assert run.wait() == 1
     said = (run.folder / "out.txt").read_text()
     assert "was not there at the end (left with exit code 1: There is no such file)" in said

@@ -36,7 +36,7 @@ from appliance.alerts.messages import (
     TrackRef,
     new_id,
 )
-from appliance.audit.record import Audit, sink
+from appliance.audit.record import AuditRecord, sink
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import UserFile
@@ -253,7 +253,7 @@ class Stage:
         return int(self._console.pid)
 
     def audit(self) -> list[Any]:
-        return list(Audit(self.state).records())
+        return list(AuditRecord(self.state).records())
 
     def _street(self) -> None:
         sender = zmq.Context.instance().socket(zmq.DEALER)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import zmq
 
-from appliance.core.heartbeat import Reporter
+from appliance.core.heartbeat import HeartbeatSender
 
 
 def attempt_of(folder: Path, process: str) -> int:
@@ -29,7 +29,7 @@ def serve(settings: dict) -> None:
     act = acts[min(attempt_of(folder, process), len(acts)) - 1]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, signal.SIG_IGN if act == "stubborn" else lambda *_: stop.set())
-    reporter = Reporter(Path(settings["runtime"]), process)
+    reporter = HeartbeatSender(Path(settings["runtime"]), process)
     camera = process.removeprefix("camera/") if process.startswith("camera/") else None
     hub = None
     if process == "hub":
@@ -44,12 +44,12 @@ def serve(settings: dict) -> None:
     began = time.monotonic()
     warm_s = settings.get("warm_s", 0.0)
     state = "reconnecting" if act == "absent" else "live" if camera else "ready"
-    while not (stop.is_set() or (reporter.wanted.stop and act != "stubborn")):
+    while not (stop.is_set() or (reporter.instructions.stop and act != "stubborn")):
         now = time.monotonic()
         if now - began < warm_s:
             reporter.beat("starting")
         else:
-            facts = {"provider": "cpu", "watchlist": reporter.wanted.watchlist, "watchlist_entries": 3}
+            facts = {"provider": "cpu", "watchlist": reporter.instructions.watchlist, "watchlist_entries": 3}
             if camera and act != "absent":
                 reporter.meter.count("lfr_people_seen_total", camera=camera)
                 reporter.meter.count("lfr_frames_total", 2, camera=camera)

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from appliance.alerts.messages import ModelRefs
-from appliance.camera.pipeline import Armed, Identity, Pipeline
-from appliance.camera.recogniser import Policy
+from appliance.camera.pipeline import Identity, Pipeline, WatchlistGallery
+from appliance.camera.recogniser import AlertPolicy
 from appliance.core.telemetry import Meter
 from appliance.core.types import Faces, Frame
 from appliance.gallery.index import open_index
@@ -132,16 +132,16 @@ def watchlist(digest: str = "d" * 64, entries: Sequence[Entry] = ENTRIES) -> Wat
     )
 
 
-def armed() -> Armed:
+def make_gallery() -> WatchlistGallery:
     made = watchlist()
-    return Armed(made, open_index(made))
+    return WatchlistGallery(made, open_index(made))
 
 
 @dataclass
 class Street:
     """A pipeline and the pictures that it is shown; `show` gives what it found."""
 
-    policy: Policy = field(default_factory=lambda: Policy(0.5, {"terrorism": 0.4}))
+    policy: AlertPolicy = field(default_factory=lambda: AlertPolicy(0.5, {"terrorism": 0.4}))
     run_id: str = "run"
     live: bool = False
 
@@ -152,7 +152,7 @@ class Street:
         self.pipeline = Pipeline(
             self.detector, self.embedder, EVERY_FACE, self.policy, identity, "solid", self.meter, 0.5
         )
-        self.armed = armed()
+        self.gallery = make_gallery()
 
     def frame(self, at_s: float, *painted: Painted, unseen: Sequence[Painted] = ()) -> Frame:
         image = np.full((240, 320, 3), STREET_BGR, np.uint8)
@@ -162,7 +162,7 @@ class Street:
         return Frame(image, 0, NOON + timedelta(seconds=at_s), at_s, None if self.live else at_s)
 
     def show(self, at_s: float, *painted: Painted, unseen: Sequence[Painted] = ()) -> list:
-        return self.pipeline.process(self.frame(at_s, *painted, unseen=unseen), self.armed)
+        return self.pipeline.process(self.frame(at_s, *painted, unseen=unseen), self.gallery)
 
 
 def looks(jpg: bytes, painted: Painted) -> str:

@@ -3,6 +3,6 @@
 import sys
 
 if __name__ == "__main__":
-    import fake_rooms
+    import fake_deployment
 
-    sys.exit(fake_rooms.main(sys.argv[1]))
+    sys.exit(fake_deployment.main(sys.argv[1]))

@@ -43,7 +43,7 @@ def document(folder: Path, cameras=("north",), **sections) -> dict:
 
 QUICK = {
     "policy": {"first_delay_s": 0.05, "max_delay_s": 0.2, "stuck_s": 1.0, "warming_s": 20.0, "failed_delay_s": 30.0},
-    "pace": {"status_s": 0.2, "list_s": 0.3, "guard_s": 0.2, "tally_s": 0.3, "purge_s": 0.3, "countdown_s": 0.5},
+    "intervals": {"status_s": 0.2, "list_s": 0.3, "guard_s": 0.2, "tally_s": 0.3, "purge_s": 0.3, "countdown_s": 0.5},
 }
 
 

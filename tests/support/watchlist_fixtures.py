@@ -34,13 +34,13 @@ def make_payload(people: int = 3, photos: int = 2) -> Payload:
 
 
 @dataclass(frozen=True)
-class House:
+class SealedListSetup:
     """One appliance's key folder with a builder, two approvers, and a list sealed for it."""
 
     keys: Path
     people: Path
     list: Path
-    policy: sealed.Policy
+    policy: sealed.WatchlistPolicy
     now: datetime = NOW
     embedder: str = EMBEDDER
     payload = staticmethod(make_payload)
@@ -81,11 +81,11 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def list_setup(tmp_path: Path) -> SealedListSetup:
     folder = tmp_path / "keys"
     keys.new_appliance_keys(folder, "B. Builder")
-    policy = sealed.Policy(folder / "builders", folder / "approvers", 0, "croydon", NOW, 0, 10_000, EMBEDDER)
-    home = House(folder, tmp_path / "people", tmp_path / "list.lfrw", policy)
+    policy = sealed.WatchlistPolicy(folder / "builders", folder / "approvers", 0, "croydon", NOW, 0, 10_000, EMBEDDER)
+    home = SealedListSetup(folder, tmp_path / "people", tmp_path / "list.lfrw", policy)
     home.seal()
     return home
 

@@ -72,7 +72,7 @@ class Case:
         }
 
 
-class Board:
+class Cases:
     """Every alert that the journal still holds, newest last; at most `MAX_CASES` of them.
 
     Attributes

@@ -17,7 +17,7 @@ from appliance.stream.subscriber import Connection, Preview, Reset, Subscriber
 _T = TypeVar("_T")
 
 
-class Audience(Protocol):
+class FeedListener(Protocol):
     """Who is told what the stream brings, on the event loop."""
 
     def heard(self) -> None:
@@ -39,7 +39,7 @@ class Audience(Protocol):
         """What a camera sees, redacted."""
 
 
-class _Clerk:
+class _Requester:
     """One connection for questions with a thread of its own, so that slow answers hold up only their own kind."""
 
     def __init__(self, replay: str, name: str) -> None:
@@ -73,12 +73,12 @@ class Feed:
     def __init__(self, publish: str, replay: str) -> None:
         self._publish = publish
         self._replay = replay
-        self._pictures = _Clerk(replay, "pictures")
-        self._decisions = _Clerk(replay, "decisions")
-        self._acts = _Clerk(replay, "acts")
+        self._pictures = _Requester(replay, "pictures")
+        self._decisions = _Requester(replay, "decisions")
+        self._acts = _Requester(replay, "acts")
         self._connected = False
 
-    async def run(self, audience: Audience) -> None:
+    async def run(self, audience: FeedListener) -> None:
         """Follow for ever; cancel to end."""
         async with Subscriber(self._publish, self._replay, pictures=False, previews=True) as stream:
             async for item in stream:

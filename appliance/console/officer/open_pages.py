@@ -1,4 +1,4 @@
-"""What all open pages share: the board, the newest status and previews, and who is listening.
+"""What all open pages share: the cases, the newest status and previews, and who is listening.
 
 A page that is slow never makes anything grow: for each listener only *what changed* is remembered, and what it gets is
 how things are when it is ready for it.
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from appliance.alerts.messages import Alert, Decision, PreviewHeader, Status
-from appliance.console.officer.cases import Board, event_id, parse_event_id
+from appliance.console.officer.cases import Cases, event_id, parse_event_id
 from appliance.console.users import User
 from appliance.core.clock import utc_now, utc_text
 
@@ -44,12 +44,12 @@ class Listener:
         self.wake = asyncio.Event()
 
 
-class Desk:
+class OpenPages:
     """The console's only state: all of it rebuilt from the stream when it starts.
 
     Attributes
     ----------
-    board
+    cases
         Alerts and decisions.
     status
         The appliance's newest word on itself, or None.
@@ -59,8 +59,8 @@ class Desk:
         Whether everything that the journal holds has been taken in.
     """
 
-    def __init__(self, board: Board) -> None:
-        self.board = board
+    def __init__(self, cases: Cases) -> None:
+        self.cases = cases
         self.status: Status | None = None
         self.heard_at_s: float | None = None
         self.caught_up = False
@@ -84,7 +84,7 @@ class Desk:
 
     def reset(self, epoch: str) -> None:
         """Another journal: forget every event, and let every page start again."""
-        self.board.clear(epoch)
+        self.cases.clear(epoch)
         self.caught_up = False
         for listener in self._listeners:
             listener.dirty.clear()
@@ -94,11 +94,11 @@ class Desk:
     def event(self, header: Alert | Decision, epoch: str, seq: int) -> None:
         """A journaled event, each once and in order."""
         self.heard()
-        if epoch != self.board.epoch:
-            if self.board.epoch:
+        if epoch != self.cases.epoch:
+            if self.cases.epoch:
                 self.reset(epoch)
-            self.board.epoch = epoch
-        case = self.board.take(header, seq)
+            self.cases.epoch = epoch
+        case = self.cases.take(header, seq)
         if case is None:
             return
         for listener in self._listeners:
@@ -141,7 +141,7 @@ class Desk:
         return bytes(kept[1]) if kept else None
 
     @property
-    def pages(self) -> int:
+    def count(self) -> int:
         """How many pages are open."""
         return len(self._listeners)
 
@@ -173,11 +173,11 @@ class Desk:
     def snapshot(self, user: User) -> dict[str, Any]:
         """Everything that a page starts with."""
         return {
-            "epoch": self.board.epoch,
-            "seq": self.board.seq,
+            "epoch": self.cases.epoch,
+            "seq": self.cases.seq,
             "now": utc_text(utc_now()),
-            "alerts": self.board.snapshot(user),
-            "older": self.board.beyond_snapshot(user),
+            "alerts": self.cases.snapshot(user),
+            "older": self.cases.beyond_snapshot(user),
             "status": self._status_for(user),
             "link": self.link(),
         }
@@ -262,13 +262,13 @@ class Desk:
 
     def _beginning(self, user: User, after: str) -> list[bytes]:
         epoch, seq = parse_event_id(after)
-        if epoch and epoch == self.board.epoch and seq <= self.board.seq:
-            changed = self.board.changed_after(seq, user)
+        if epoch and epoch == self.cases.epoch and seq <= self.cases.seq:
+            changed = self.cases.changed_after(seq, user)
             if len(changed) <= RESUME_LIMIT:
                 return [self._case(case.alert.id, user) for case, _ in changed] + [
                     _sse("resumed", {"missed": len(changed)})
                 ]
-        position = event_id(self.board.epoch, self.board.seq) if self.board.epoch else ""
+        position = event_id(self.cases.epoch, self.cases.seq) if self.cases.epoch else ""
         return [_sse("snapshot", self.snapshot(user), position)]
 
     def _changes(self, listener: Listener) -> list[bytes]:
@@ -276,7 +276,7 @@ class Desk:
         if listener.reset:
             listener.reset = False
             listener.dirty.clear()
-            position = event_id(self.board.epoch, self.board.seq)
+            position = event_id(self.cases.epoch, self.cases.seq)
             chunks.append(_sse("snapshot", self.snapshot(listener.user), position))
         while listener.dirty:
             alert_id, _ = listener.dirty.popitem(last=False)
@@ -293,8 +293,8 @@ class Desk:
         return chunks
 
     def _case(self, alert_id: str, user: User) -> bytes:
-        case = self.board.get(alert_id)
-        position = event_id(self.board.epoch, case.changed_seq if case else self.board.seq)
+        case = self.cases.get(alert_id)
+        position = event_id(self.cases.epoch, case.changed_seq if case else self.cases.seq)
         if case is None or not case.visible_to(user):
             return _sse("gone", {"id": alert_id}, position)
         return _sse("alert", case.as_json(), position)

@@ -13,8 +13,8 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from appliance import __version__
-from appliance.audit.chain import Record
-from appliance.audit.record import Audit
+from appliance.audit.chain import AuditLine
+from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import Moment, utc_now
 from appliance.deployment.pages import render
@@ -121,14 +121,14 @@ class Certificate(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Acts:
-    wipes: list[Record]
-    scans: list[Record]
-    ends: list[Record]
+    wipes: list[AuditLine]
+    scans: list[AuditLine]
+    ends: list[AuditLine]
     purged: int
-    cleared: list[Record] = field(default_factory=list)
+    cleared: list[AuditLine] = field(default_factory=list)
 
 
-def _acts(audit: Audit) -> _Acts:
+def _acts(audit: AuditRecord) -> _Acts:
     """The acts of the newest end; of the newest deployment where there was none yet."""
     acts = _Acts([], [], [], 0)
     purged = 0
@@ -151,7 +151,7 @@ def _acts(audit: Audit) -> _Acts:
     return _Acts(acts.wipes, acts.scans, acts.ends, purged, acts.cleared)
 
 
-def remains(audit: Audit) -> list[Path]:
+def remains(audit: AuditRecord) -> list[Path]:
     """Files in which the search of the newest end found what must be gone, and which nobody has removed since."""
     acts = _acts(audit)
     return [] if acts.cleared or not acts.scans else [Path(path) for path in acts.scans[-1].details.get("remains", [])]
@@ -162,12 +162,12 @@ def _alerts_of(purged: Any) -> int:
     return len(purged) if isinstance(purged, list) else purged if isinstance(purged, int) else 0
 
 
-def wiped(audit: Audit) -> list[Destroyed]:
+def wiped(audit: AuditRecord) -> list[Destroyed]:
     """What the newest end destroyed, or began to, in order."""
     return _items(_acts(audit).wipes)
 
 
-def _items(records: list[Record]) -> list[Destroyed]:
+def _items(records: list[AuditLine]) -> list[Destroyed]:
     items: dict[str, Destroyed] = {}
     for record in records:
         details = record.details
@@ -232,7 +232,7 @@ def build(config: Config, store: Store, now: datetime | None = None) -> Certific
     )
 
 
-def _search_facts(record: Record) -> dict[str, Any]:
+def _search_facts(record: AuditLine) -> dict[str, Any]:
     return {name: record.details[name] for name in Search.model_fields if name in record.details}
 
 

@@ -16,7 +16,7 @@ MIN_NEEDLE_BYTES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Remnant:
     """A needle that was found."""
 
     path: Path
@@ -36,7 +36,7 @@ class Scan:
 
     files: int = 0
     bytes_read: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Remnant] = field(default_factory=list)
     unread: list[tuple[Path, str]] = field(default_factory=list)
 
     def __iadd__(self, other: Scan) -> Scan:
@@ -127,7 +127,7 @@ def _search(path: Path, needles: Mapping[str, bytes], result: Scan) -> None:
                     at = -1 if name in found else window.find(needle)
                     if at >= 0:
                         found.add(name)
-                        result.findings.append(Finding(path, name, position - len(before) + at))
+                        result.findings.append(Remnant(path, name, position - len(before) + at))
                 position += len(chunk)
                 before = window[-overlap:] if overlap else b""
     except FileNotFoundError:

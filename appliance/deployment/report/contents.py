@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from appliance.core.clock import Moment
 from appliance.deployment.report import counts
-from appliance.deployment.state import ListRecord
+from appliance.deployment.state import UsedList
 
 
 class Rate(BaseModel):
@@ -39,7 +39,7 @@ class PublicOutage(BaseModel):
     minutes: float
 
 
-class Public(BaseModel):
+class PublicReport(BaseModel):
     """What may be published; see the module."""
 
     v: int = 1
@@ -149,10 +149,10 @@ class Walk(BaseModel):
     result: str
 
 
-class Full(BaseModel):
+class FullReport(BaseModel):
     """Everything that is kept, for the force."""
 
-    public: Public
+    public: PublicReport
     authorised_by: str
     necessity: str
     proportionality: str
@@ -168,7 +168,7 @@ class Full(BaseModel):
     alerts: list[AlertRow]
     alerts_purged: int
     seconds: dict[str, counts.Seconds]
-    lists: list[ListRecord]
+    lists: list[UsedList]
     list_changes: list[ActRow]
     walks: list[Walk]
     outages: list[str]

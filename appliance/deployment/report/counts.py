@@ -13,8 +13,8 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.alerts.messages import Alert, Decision, Sighting
-from appliance.audit.chain import Record
-from appliance.audit.record import Audit
+from appliance.audit.chain import AuditLine
+from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import Moment, utc_now
 from appliance.core.errors import JournalError, LfrError
@@ -36,7 +36,7 @@ class Seconds(BaseModel):
     slowest_tenth_s: float
 
 
-class Figures(BaseModel):
+class DeploymentCounts(BaseModel):
     """Counts without ids.
 
     Attributes
@@ -91,17 +91,17 @@ def alerts_held(config: Config) -> int:
         return sum(event.topic == "alert" for event in journal.events())
 
 
-def load(config: Config) -> Figures:
+def load(config: Config) -> DeploymentCounts:
     """What was kept; zeros where nothing was."""
     wanted = config.deployment.id
     with contextlib.suppress(FileNotFoundError, ValidationError):
-        kept = Figures.model_validate_json((config.alerts.state_dir / FIGURES_FILE).read_bytes())
+        kept = DeploymentCounts.model_validate_json((config.alerts.state_dir / FIGURES_FILE).read_bytes())
         if kept.deployment == wanted:
             return kept
-    return Figures(deployment=wanted)
+    return DeploymentCounts(deployment=wanted)
 
 
-def freeze(config: Config) -> Figures:
+def freeze(config: Config) -> DeploymentCounts:
     """Gather and keep; a journal that cannot be read leaves what was kept before."""
     try:
         figures = gather(config)
@@ -119,7 +119,7 @@ def keep(config: Config) -> None:
         _log.error("the counts of alerts that are purged could not be kept", reason=str(error))
 
 
-def gather(config: Config, now: datetime | None = None) -> Figures:
+def gather(config: Config, now: datetime | None = None) -> DeploymentCounts:
     """The counts as they are now: from the journal while there is one, joined with what was kept.
 
     Raises
@@ -135,7 +135,7 @@ def gather(config: Config, now: datetime | None = None) -> Figures:
     wanted = config.deployment.id
     slots: dict[str, Counts] = defaultdict(lambda: defaultdict(int))
     ours: set[str] = set()
-    audit = Audit(config.alerts.state_dir)
+    audit = AuditRecord(config.alerts.state_dir)
     taken = _recorded_seconds(incidents.of_deployment(audit, wanted))
     sightings: list[Sighting] = []
     with Journal.open_reader(config.alerts.state_dir) as journal:
@@ -154,7 +154,7 @@ def gather(config: Config, now: datetime | None = None) -> Figures:
                 sightings.append(header)
     walks = blue_list.walks(audit, wanted)
     found = blue_list.assess(walks, sightings, now or utc_now(), found_before=kept.walks_found)
-    return Figures(
+    return DeploymentCounts(
         deployment=wanted,
         gathered_at=now or utc_now(),
         alerts=tally.alerts_total,
@@ -194,7 +194,7 @@ def _highest(kept: dict[str, Counts], fresh: dict[str, Counts]) -> dict[str, Cou
     }
 
 
-def _recorded_seconds(records: list[Record]) -> dict[str, tuple[str, float]]:
+def _recorded_seconds(records: list[AuditLine]) -> dict[str, tuple[str, float]]:
     """How long each standing decision took, from the audit record, which also holds those whose alerts are purged."""
     taken: dict[str, tuple[str, float]] = {}
     for record in records:

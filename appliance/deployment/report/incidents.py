@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from appliance.audit.chain import Record
-from appliance.audit.record import Audit
+from appliance.audit.chain import AuditLine
+from appliance.audit.record import AuditRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Incidents:
     ran: list[tuple[datetime, datetime | None]] = field(default_factory=list)
 
 
-def of_deployment(audit: Audit, deployment: str) -> list[Record]:
+def of_deployment(audit: AuditRecord, deployment: str) -> list[AuditLine]:
     """The acts since a deployment was taken up, until the next one was."""
-    kept: list[Record] = []
+    kept: list[AuditLine] = []
     ours = True
     for record in audit.records():
         named = record.details.get("deployment")
@@ -58,7 +58,7 @@ def of_deployment(audit: Audit, deployment: str) -> list[Record]:
     return kept
 
 
-def read(records: list[Record]) -> Incidents:
+def read(records: list[AuditLine]) -> Incidents:
     """Put pairs together: down and up, start and stop."""
     found = Incidents()
     down: dict[str, tuple[datetime, str]] = {}

@@ -15,7 +15,7 @@ from typing import Any
 
 from appliance import __version__
 from appliance.alerts.messages import Alert, Decision
-from appliance.audit.chain import Record
+from appliance.audit.chain import AuditLine
 from appliance.audit.record import Act
 from appliance.config.live import Config
 from appliance.core import binomial
@@ -31,9 +31,9 @@ from appliance.deployment.report.contents import (
     CameraRow,
     CategoryRow,
     DecisionRow,
-    Full,
-    Public,
+    FullReport,
     PublicOutage,
+    PublicReport,
     Rate,
     Walk,
 )
@@ -88,7 +88,7 @@ class _Sources:
         self.blue = blue_list.assess(walked, [], now, found_before=self.figures.walks_found)
 
 
-def _public(src: _Sources) -> Public:
+def _public(src: _Sources) -> PublicReport:
     config, state, counts = src.config, src.state, src.figures
     record, lists = config.deployment, src.state.lists if src.state else ()
     starts, ends = authority.window(config, state)
@@ -98,7 +98,7 @@ def _public(src: _Sources) -> Public:
     made = src.certificate
     blue_rate = _rate(src.blue.found, src.blue.judged, "found", "walks past a camera were") if src.blue.judged else None
     rules = {name: rule.threshold for name, rule in config.matching.categories.items() if rule.threshold is not None}
-    return Public(
+    return PublicReport(
         made_at=src.now,
         software=f"lfr-appliance {__version__}",
         deployment=record.id,
@@ -179,7 +179,7 @@ def _sentences(src: _Sources) -> list[str]:
     return told
 
 
-def _full(src: _Sources) -> Full:
+def _full(src: _Sources) -> FullReport:
     config, state = src.config, src.state
     record, signs, officer = config.deployment, config.deployment.signs, config.deployment.authorised_by
     verified = src.store.verify()
@@ -188,7 +188,7 @@ def _full(src: _Sources) -> Full:
     when = f" at {day_and_time(signs.at)}" if signs.at else ""
     ended = f"{day_and_time(state.ended_at)} by {state.end_by}: {state.end_reason}" if state and state.ended_at else ""
     gone = state.revocation if state else None
-    return Full(
+    return FullReport(
         public=_public(src),
         authorised_by=f"{officer.name}, {officer.rank}" + (f", {day_and_time(officer.at)}" if officer.at else ""),
         necessity=record.necessity,
@@ -233,7 +233,7 @@ def _full(src: _Sources) -> Full:
     )
 
 
-def _row(record: Record) -> ActRow:
+def _row(record: AuditLine) -> ActRow:
     hidden = {"state_sha256"}
     shown = ", ".join(f"{key} {_short(value)}" for key, value in record.details.items() if key not in hidden and value)
     return ActRow(n=record.n, at=record.at, by=record.by, act=record.act, text=shown)
@@ -311,7 +311,7 @@ def _decide(decided: dict[str, DecisionRow], name: str, undoes: str | None, kind
         decided[undoes].undone = True
 
 
-def build(config: Config, now: datetime | None = None) -> Full:
+def build(config: Config, now: datetime | None = None) -> FullReport:
     """Put the full record together; its `public` part is what may be published.
 
     Raises
@@ -322,7 +322,7 @@ def build(config: Config, now: datetime | None = None) -> Full:
     return _full(_Sources(config, now or utc_now()))
 
 
-def _drawings(report: Full, outages: list[incidents.Outage], now: datetime) -> dict[str, Any]:
+def _drawings(report: FullReport, outages: list[incidents.Outage], now: datetime) -> dict[str, Any]:
     public = report.public
     out = [(outage.begun, outage.until or now) for outage in outages]
     order = ("arrested", "confirmed", "not_the_person", "lost", "no_action", "other")
@@ -341,7 +341,7 @@ def _drawings(report: Full, outages: list[incidents.Outage], now: datetime) -> d
     }
 
 
-def _shown_span(public: Public) -> tuple[datetime, datetime]:
+def _shown_span(public: PublicReport) -> tuple[datetime, datetime]:
     """From start to end of what ran; the window where nothing did."""
     if not public.ran:
         return public.starts, public.ends

@@ -62,7 +62,7 @@ class Header(BaseModel):
     ciphertext_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class ApprovalRecord(BaseModel):
+class SignedApproval(BaseModel):
     """One approval as it stands in the file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,7 +77,7 @@ class ApprovalRecord(BaseModel):
 class Container:
     """A sealed file, taken apart and found whole: the builder's signature and the ciphertext's hash are right.
 
-    Whether the builder is one whom the appliance trusts is another question; see `sealed.Policy`.
+    Whether the builder is one whom the appliance trusts is another question; see `sealed.WatchlistPolicy`.
     """
 
     path: Path
@@ -85,7 +85,7 @@ class Container:
     header_bytes: bytes = field(repr=False)
     signature: bytes = field(repr=False)
     ciphertext: memoryview = field(repr=False)
-    approvals: tuple[ApprovalRecord, ...]
+    approvals: tuple[SignedApproval, ...]
     digest: str
 
     @property
@@ -197,8 +197,8 @@ def _parse(path: Path, content: bytes) -> Container:
     return Container(path, header, header_bytes, signature, ciphertext, approvals, whole)
 
 
-def _parse_approvals(path: Path, tail: bytes, header_bytes: bytes) -> tuple[ApprovalRecord, ...]:
-    approvals: list[ApprovalRecord] = []
+def _parse_approvals(path: Path, tail: bytes, header_bytes: bytes) -> tuple[SignedApproval, ...]:
+    approvals: list[SignedApproval] = []
     position = 0
     while position < len(tail):
         if len(approvals) == MAX_APPROVALS:
@@ -208,7 +208,7 @@ def _parse_approvals(path: Path, tail: bytes, header_bytes: bytes) -> tuple[Appr
         if len(chunk) < length or position + 2 > len(tail) or not length:
             raise _truncated(path)
         try:
-            record = ApprovalRecord.model_validate_json(chunk)
+            record = SignedApproval.model_validate_json(chunk)
             signature = base64.b64decode(record.signature, validate=True)
         except (ValidationError, binascii.Error):
             raise _altered(path, "one of its approvals cannot be read") from None
@@ -244,7 +244,7 @@ def append_approval(path: Path, signer: Signer, at: datetime) -> Container:
             _refuse_approver(container, signer)
             at = datetime.fromisoformat(utc_text(at))
             signature = signer.sign(approval_message(container.header_bytes, signer.name, at))
-            record = ApprovalRecord(
+            record = SignedApproval(
                 name=signer.name, key=signer.public.key_text, at=at, signature=base64.b64encode(signature).decode()
             )
             chunk = record.model_dump_json().encode()

@@ -27,8 +27,8 @@ MAX_ENTRIES = 10_000
 __all__ = [
     "MAX_ENTRIES",
     "Approval",
-    "Policy",
     "Watchlist",
+    "WatchlistPolicy",
     "check",
     "companions",
     "digest",
@@ -104,7 +104,7 @@ class Watchlist:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class WatchlistPolicy:
     """What an appliance asks of a list before it opens it.
 
     Attributes
@@ -190,7 +190,7 @@ def seal(
     return header
 
 
-def check(sealed: Container, policy: Policy) -> tuple[Approval, ...]:
+def check(sealed: Container, policy: WatchlistPolicy) -> tuple[Approval, ...]:
     """Whether an appliance may use the list; the content need not be opened for it.
 
     Returns
@@ -242,7 +242,7 @@ def check(sealed: Container, policy: Policy) -> tuple[Approval, ...]:
     return _check_approvals(sealed, builder.name, policy)
 
 
-def _check_approvals(sealed: Container, builder: str, policy: Policy) -> tuple[Approval, ...]:
+def _check_approvals(sealed: Container, builder: str, policy: WatchlistPolicy) -> tuple[Approval, ...]:
     known = load_signers(policy.approvers_dir)
     counted: list[Approval] = []
     strangers: list[str] = []
@@ -351,7 +351,7 @@ def open_sealed(
     max_entries: int = MAX_ENTRIES,
     embedder_ref: str | None = None,
 ) -> Watchlist:
-    """Check a sealed list as `Policy` describes, decrypt it and give what is in it. Safe in any thread.
+    """Check a sealed list as `WatchlistPolicy` describes, decrypt it and give what is in it. Safe in any thread.
 
     The plaintext goes into one buffer, is copied out of it and the buffer is overwritten; so are the pieces in which
     the library hands it over. The library's own buffers and the JSON text of the entries are not in Python's reach.
@@ -367,7 +367,9 @@ def open_sealed(
     """
     sealed = outer.read(path)
     now = now or utc_now()
-    policy = Policy(builders_dir, approvers_dir, approvals, deployment, now, min_sequence, max_entries, embedder_ref)
+    policy = WatchlistPolicy(
+        builders_dir, approvers_dir, approvals, deployment, now, min_sequence, max_entries, embedder_ref
+    )
     counted = check(sealed, policy)
     return open_container(sealed, key_path, approvals=counted, now=now)
 

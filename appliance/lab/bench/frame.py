@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from appliance.alerts.messages import ModelRefs
-from appliance.camera.pipeline import Armed, Identity, Pipeline
-from appliance.camera.recogniser import Policy
+from appliance.camera.pipeline import Identity, Pipeline, WatchlistGallery
+from appliance.camera.recogniser import AlertPolicy
 from appliance.config.live import Camera, Models
 from appliance.core.clock import utc_now
 from appliance.core.telemetry import Meter
@@ -149,19 +149,19 @@ def measure_pipeline(source: str, seconds: float, entries: int, settings: Models
     embedder = OnnxEmbedder(embedder_entry, embed)
     meter = Meter()
     watchlist = strangers(entries, embedder.dimension)
-    armed = Armed(watchlist, open_index(watchlist))
+    gallery = WatchlistGallery(watchlist, open_index(watchlist))
     pipeline = Pipeline(
         detector,
         embedder,
         Gate(min_size_px=0.8 * min_face_px),
-        Policy(threshold=embedder.threshold),
+        AlertPolicy(threshold=embedder.threshold),
         Identity("bench", "bench", "", "bench", ModelRefs(detector=detector.ref, embedder=embedder.ref)),
         "pixelate",
         meter,
         begin_score=detector.match_threshold,
     )
     frames = frames_of(source, seconds)
-    _warm(pipeline, frames[:2], armed)
+    _warm(pipeline, frames[:2], gallery)
     for session in (detect, embed):
         session.bare_s.clear()
         session.rows = 0
@@ -178,7 +178,7 @@ def measure_pipeline(source: str, seconds: float, entries: int, settings: Models
     for frame in frames[2:]:
         bare_before = sum(detect.bare_s) + sum(embed.bare_s)
         started = time.perf_counter()
-        alerts += len(pipeline.process(frame, armed))
+        alerts += len(pipeline.process(frame, gallery))
         frame.wipe()
         took_s = time.perf_counter() - started
         frame_s.append(took_s - (sum(detect.bare_s) + sum(embed.bare_s) - bare_before))
@@ -211,6 +211,6 @@ def measure_pipeline(source: str, seconds: float, entries: int, settings: Models
     )
 
 
-def _warm(pipeline: Pipeline, frames: list[Frame], armed: Armed) -> None:
+def _warm(pipeline: Pipeline, frames: list[Frame], gallery: WatchlistGallery) -> None:
     for frame in frames:
-        pipeline.process(frame, armed)
+        pipeline.process(frame, gallery)

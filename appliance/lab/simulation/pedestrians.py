@@ -31,14 +31,14 @@ _HAIR_BGR = ((30, 34, 44), (44, 66, 96), (60, 90, 130), (150, 156, 160), (24, 24
 
 
 @dataclass(frozen=True, eq=False)
-class Figure:
+class Pedestrian:
     """A body in each phase of two steps, at full, half and quarter size; `phases[phase][level]`."""
 
     phases: tuple[tuple[Picture, ...], ...]
 
 
 @functools.lru_cache(maxsize=128)
-def draw_figure(seed: str, skin_bgr: tuple[float, float, float], from_behind: bool = False) -> Figure:
+def draw_pedestrian(seed: str, skin_bgr: tuple[float, float, float], from_behind: bool = False) -> Pedestrian:
     """A person's body in clothes that `seed` chooses; seen from behind with a head of its own."""
     rng = random.Random(seed)  # noqa: S311
     clothes = _Clothes(
@@ -52,7 +52,7 @@ def draw_figure(seed: str, skin_bgr: tuple[float, float, float], from_behind: bo
         wide=rng.uniform(0.93, 1.1),
         grain=rng.randrange(1 << 30),
     )
-    return Figure(tuple(_pyramid(_draw(clothes, 2 * np.pi * i / PHASES, from_behind)) for i in range(PHASES)))
+    return Pedestrian(tuple(_pyramid(_draw(clothes, 2 * np.pi * i / PHASES, from_behind)) for i in range(PHASES)))
 
 
 def paste(
@@ -132,7 +132,7 @@ class _Clothes:
     grain: int
 
 
-class _Easel:
+class _Canvas:
     """Draws in metres, feet at (0, 0), y upward, at twice the size; colour and share apart."""
 
     def __init__(self) -> None:
@@ -166,7 +166,7 @@ class _Easel:
 
 
 def _draw(clothes: _Clothes, phase: float, from_behind: bool) -> Picture:
-    easel, w = _Easel(), clothes.wide
+    easel, w = _Canvas(), clothes.wide
     swing = float(np.sin(phase))
     # The leg that swings forward is lifted, so its foot is higher; the other one carries.
     for side in (-1, 1):
@@ -204,7 +204,7 @@ def _draw(clothes: _Clothes, phase: float, from_behind: bool) -> Picture:
     return _finish(easel, clothes)
 
 
-def _front_of(easel: _Easel, clothes: _Clothes, hem: float) -> None:
+def _front_of(easel: _Canvas, clothes: _Clothes, hem: float) -> None:
     easel.shape([(-0.062, 1.56), (0.062, 1.56), (0.072, 1.44), (0, 1.37), (-0.072, 1.44)], clothes.skin, 0.80)
     if clothes.cut in {"jacket", "coat"}:
         easel.shape([(-0.072, 1.455), (0, 1.40), (0.072, 1.455), (0.05, 1.30), (0, 1.12), (-0.05, 1.30)], clothes.shirt)
@@ -225,7 +225,7 @@ def _front_of(easel: _Easel, clothes: _Clothes, hem: float) -> None:
         easel.limb([(-0.08, 1.462), (-0.04, 1.415), (0, 1.40), (0.04, 1.415), (0.08, 1.462)], 0.026, clothes.top, 1.2)
 
 
-def _finish(easel: _Easel, clothes: _Clothes) -> Picture:
+def _finish(easel: _Canvas, clothes: _Clothes) -> Picture:
     """Give the flat drawing volume and cloth, and shrink it to its size."""
     size = (easel.width // 2, easel.height // 2)
     colour = cv2.resize(easel.colour, size, interpolation=cv2.INTER_AREA).astype(np.float32)

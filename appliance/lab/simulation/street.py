@@ -31,7 +31,7 @@ from appliance.lab.simulation.pedestrians import (
     EYES_M,
     PHASES,
     back_of_head,
-    draw_figure,
+    draw_pedestrian,
     level_for,
     paste,
 )
@@ -237,13 +237,15 @@ class StreetReader:
         return max((walk.leave_s for walk in _passing(settings)), default=0.0) + 0.4
 
     def _body(self, person: str, head: Head) -> Any:
-        return draw_figure(f"{self._settings.seed}/{person}", head.skin_bgr)
+        return draw_pedestrian(f"{self._settings.seed}/{person}", head.skin_bgr)
 
     def _draw(self, image: Image, one: _Placed) -> None:
         walk, ppm = one.walk, one.px_per_m
         head = None if walk.photo is None else cut_head(walk.photo)
         if head is None:
-            figure = draw_figure(f"{self._settings.seed}/extra/{walk.style}", (120.0, 140.0, 180.0), from_behind=True)
+            figure = draw_pedestrian(
+                f"{self._settings.seed}/extra/{walk.style}", (120.0, 140.0, 180.0), from_behind=True
+            )
             levels = back_of_head(f"{self._settings.seed}/extra/{walk.style}")
         else:
             figure, levels = self._body(walk.person, head), head.levels

@@ -1,4 +1,4 @@
-"""The board: a view of the stream that can be rebuilt, taken up anywhere, and never grows without bound."""
+"""The cases: a view of the stream that can be rebuilt, taken up anywhere, and never grows without bound."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import alerts_material as material
 import pytest
 
 from appliance.console.officer import cases as module
-from appliance.console.officer.cases import Board, parse_event_id
+from appliance.console.officer.cases import Cases, parse_event_id
 from appliance.console.users import User
 from appliance.core.clock import utc_now
 
@@ -17,104 +17,104 @@ STREET = User("eve", "engagement", "")
 class Story:
     """Events with running numbers."""
 
-    def __init__(self, board):
-        self.board = board
+    def __init__(self, cases):
+        self.cases = cases
         self.seq = 0
 
     def alert(self, **changes):
         self.seq += 1
         alert = material.alert(**changes).model_copy(update={"seq": self.seq})
-        self.board.take(alert, self.seq)
+        self.cases.take(alert, self.seq)
         return alert
 
     def decide(self, alert, kind="operator", value="match", **more):
         self.seq += 1
         decision = material.decision(alert.id, kind, value, **more).model_copy(update={"seq": self.seq})
-        self.board.take(decision, self.seq)
+        self.cases.take(decision, self.seq)
         return decision
 
 
 @pytest.fixture
-def board():
-    return Board(keep_hours=24)
+def cases():
+    return Cases(keep_hours=24)
 
 
 @pytest.fixture
-def story(board):
-    return Story(board)
+def story(cases):
+    return Story(cases)
 
 
-def test_an_event_that_comes_twice_counts_once(board, story):
+def test_an_event_that_comes_twice_counts_once(cases, story):
     alert = story.alert()
     decision = story.decide(alert)
-    assert board.take(alert, 1) is None
-    assert board.take(decision, 2) is None
-    assert len(board.get(alert.id).decisions) == 1
+    assert cases.take(alert, 1) is None
+    assert cases.take(decision, 2) is None
+    assert len(cases.get(alert.id).decisions) == 1
 
 
-def test_an_undone_decision_no_longer_stands_and_is_still_told(board, story):
+def test_an_undone_decision_no_longer_stands_and_is_still_told(cases, story):
     alert = story.alert()
     wrong = story.decide(alert, value="no_match")
     story.decide(alert, "undo", "undo", undoes=wrong.id)
-    case = board.get(alert.id)
+    case = cases.get(alert.id)
     assert case.state() == "undecided"
     assert len(case.decisions) == 2
     story.decide(alert, value="match")
     assert case.state() == "match"
 
 
-def test_a_page_gets_exactly_what_changed_since(board, story):
+def test_a_page_gets_exactly_what_changed_since(cases, story):
     first, second, third = story.alert(), story.alert(), story.alert()
-    seen = board.seq
+    seen = cases.seq
     story.decide(first)
     story.decide(third, "taken", "taken")
     story.decide(first, "passed_on", "passed_on")
-    assert [case.alert.id for case, _ in board.changed_after(seen, SUPERVISOR)] == [third.id, first.id]
-    assert board.changed_after(board.seq, SUPERVISOR) == []
-    assert second.id not in {case.alert.id for case, _ in board.changed_after(seen, SUPERVISOR)}
+    assert [case.alert.id for case, _ in cases.changed_after(seen, SUPERVISOR)] == [third.id, first.id]
+    assert cases.changed_after(cases.seq, SUPERVISOR) == []
+    assert second.id not in {case.alert.id for case, _ in cases.changed_after(seen, SUPERVISOR)}
 
 
-def test_an_engagement_officer_sees_only_what_was_passed_on(board, story):
+def test_an_engagement_officer_sees_only_what_was_passed_on(cases, story):
     kept, passed = story.alert(), story.alert()
     story.decide(kept)
     order = story.decide(passed, "passed_on", "passed_on")
-    assert [case["alert"]["id"] for case in board.snapshot(STREET)] == [passed.id]
+    assert [case["alert"]["id"] for case in cases.snapshot(STREET)] == [passed.id]
     story.decide(passed, "undo", "undo", undoes=order.id)
-    assert board.snapshot(STREET) == []
+    assert cases.snapshot(STREET) == []
 
 
-def test_alerts_beyond_their_time_are_forgotten(board, story):
+def test_alerts_beyond_their_time_are_forgotten(cases, story):
     old = story.alert(at=utc_now() - timedelta(hours=25))
     new = story.alert()
-    assert board.expire(utc_now()) == [old.id]
-    assert board.get(old.id) is None
-    assert board.get(new.id) is not None
+    assert cases.expire(utc_now()) == [old.id]
+    assert cases.get(old.id) is None
+    assert cases.get(new.id) is not None
 
 
-def test_the_board_is_bounded_and_drops_the_oldest(monkeypatch, board, story):
+def test_the_board_is_bounded_and_drops_the_oldest(monkeypatch, cases, story):
     monkeypatch.setattr(module, "MAX_CASES", 5)
     alerts = [story.alert() for _ in range(8)]
-    assert [case.alert.id for case in board.all()] == [alert.id for alert in alerts[3:]]
+    assert [case.alert.id for case in cases.all()] == [alert.id for alert in alerts[3:]]
 
 
-def test_a_snapshot_of_two_thousand_alerts_stays_small(board, story):
+def test_a_snapshot_of_two_thousand_alerts_stays_small(cases, story):
     for i in range(2000):
         alert = story.alert()
         if i % 2:
             story.decide(alert)
-    shown = board.snapshot(SUPERVISOR)
+    shown = cases.snapshot(SUPERVISOR)
     assert len(shown) == module.SNAPSHOT_UNDECIDED + module.SNAPSHOT_OTHERS
-    assert shown[-1]["alert"]["id"] == board.all()[-1].alert.id
+    assert shown[-1]["alert"]["id"] == cases.all()[-1].alert.id
 
 
-def test_history_is_filtered_and_paged_without_loss_or_repetition(board, story):
+def test_history_is_filtered_and_paged_without_loss_or_repetition(cases, story):
     for i in range(120):
         alert = story.alert(camera=("north", "south")[i % 2], category=("violence", "theft")[i % 3 == 0])
         if i % 4 == 0:
             story.decide(alert, value="no_match")
     found, before = [], 0
     while True:
-        page = board.search(SUPERVISOR, camera="north", state="no_match", before=before)
+        page = cases.search(SUPERVISOR, camera="north", state="no_match", before=before)
         found += [case["alert"]["seq"] for case in page["alerts"]]
         before = page["next"]
         if not before:

@@ -12,8 +12,8 @@ from appliance.core.errors import JournalError
 from appliance.deployment import blue_list, end
 from appliance.deployment.ending import certificate
 from appliance.deployment.report import charts, counts, report
-from appliance.deployment.state import ListRecord, Store, Tally, add_list
-from appliance.supervision.live_deployment import Duties
+from appliance.deployment.state import Store, Tally, UsedList, add_list
+from appliance.supervision.live_deployment import LiveDeployment
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def lived(on_disk, journal, now):
     """A deployment with a list, people, alerts, an outage and two walks."""
     store = Store(on_disk.alerts.state_dir)
     store.take_up(on_disk)
-    listed = ListRecord(
+    listed = UsedList(
         digest="ab" * 32, sequence=2, opened_at=now, entries=500, photos=620, blue_ids=("BLUE-1",),
         by_category={"violence": 300, "missing": 150, "court_warrant": 50}, by_response={"red": 500},
         builder="intel-desk", approvals=("A. Shah", "R. Lowe"),
@@ -130,7 +130,7 @@ def test_the_figures_survive_wipe_and_purge(lived, now):
 
 def test_what_a_running_hub_purges_stays_in_the_figures(lived, now):
     before = report.build(lived)
-    spec = Duties(lived).hub_spec(lived.alerts.state_dir)
+    spec = LiveDeployment(lived).hub_spec(lived.alerts.state_dir)
     (lived.alerts.state_dir / counts.FIGURES_FILE).unlink()
     sink(lived.alerts.state_dir)("decision.operator", "PC Lee", {"decision": "d-1", "alert": "a", "seconds_taken": 9.0})
     spec.settings.before_purge()

@@ -14,79 +14,79 @@ from appliance.gallery.watchlist import container, payload, sealed
 from appliance.security import keys
 
 
-def test_what_was_sealed_comes_out_again(house: Any) -> None:
-    made = house.payload()
-    opened = house.open()
+def test_what_was_sealed_comes_out_again(list_setup: Any) -> None:
+    made = list_setup.payload()
+    opened = list_setup.open()
     assert [entry.id for entry in opened.entries] == ["N-0", "N-1", "N-2"]
     np.testing.assert_array_equal(opened.templates, made.templates)
     np.testing.assert_array_equal(opened.entry_of_template, [0, 0, 1, 1, 2, 2])
     assert opened.portraits == made.portraits
     assert (opened.deployment, opened.sequence, opened.builder) == ("croydon", 100, "B. Builder")
-    assert opened.digest == sealed.digest(house.list)
-    assert house.list.stat().st_mode & 0o777 == 0o600
+    assert opened.digest == sealed.digest(list_setup.list)
+    assert list_setup.list.stat().st_mode & 0o777 == 0o600
 
 
-def test_nothing_of_a_person_is_readable_in_the_file(house: Any) -> None:
-    content = house.list.read_bytes()
-    made = house.payload()
+def test_nothing_of_a_person_is_readable_in_the_file(list_setup: Any) -> None:
+    content = list_setup.list.read_bytes()
+    made = list_setup.payload()
     for secret in (b"N-1", b"Person", b"portrait-", made.templates[0].tobytes()[:16]):
         assert secret not in content
 
 
 @pytest.mark.parametrize("share", [0.0, 0.0001, 0.2, 0.5, 0.999])
-def test_a_truncated_list_is_refused_as_truncated(house: Any, share: float) -> None:
-    content = house.list.read_bytes()
-    house.list.write_bytes(content[: max(3, int(len(content) * share))])
+def test_a_truncated_list_is_refused_as_truncated(list_setup: Any, share: float) -> None:
+    content = list_setup.list.read_bytes()
+    list_setup.list.write_bytes(content[: max(3, int(len(content) * share))])
     with pytest.raises(WatchlistError, match="truncated"):
-        house.open()
+        list_setup.open()
 
 
-def test_any_altered_byte_is_noticed(house: Any) -> None:
-    content = house.list.read_bytes()
+def test_any_altered_byte_is_noticed(list_setup: Any) -> None:
+    content = list_setup.list.read_bytes()
     for position in range(0, len(content), 7):
         altered = bytearray(content)
         altered[position] ^= 1
-        house.list.write_bytes(altered)
+        list_setup.list.write_bytes(altered)
         with pytest.raises((WatchlistError, SecretError)):
-            house.open()
+            list_setup.open()
 
 
-def test_an_altered_header_and_content_are_named_as_such(house: Any) -> None:
-    content = house.list.read_bytes()
-    house.list.write_bytes(content.replace(b'"sequence":100', b'"sequence":900'))
+def test_an_altered_header_and_content_are_named_as_such(list_setup: Any) -> None:
+    content = list_setup.list.read_bytes()
+    list_setup.list.write_bytes(content.replace(b'"sequence":100', b'"sequence":900'))
     with pytest.raises(WatchlistError, match="was altered after it was sealed: its header"):
-        house.open()
-    house.list.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        list_setup.open()
+    list_setup.list.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(WatchlistError, match="was altered after it was sealed: its content"):
-        house.open()
+        list_setup.open()
 
 
-def test_something_else_and_a_later_version_are_told_apart(house: Any) -> None:
-    content = bytearray(house.list.read_bytes())
+def test_something_else_and_a_later_version_are_told_apart(list_setup: Any) -> None:
+    content = bytearray(list_setup.list.read_bytes())
     content[8] = 2
-    house.list.write_bytes(content)
+    list_setup.list.write_bytes(content)
     with pytest.raises(WatchlistError, match="format version 2"):
-        house.open()
-    house.list.write_bytes(b"GIF89a")
+        list_setup.open()
+    list_setup.list.write_bytes(b"GIF89a")
     with pytest.raises(WatchlistError, match="is not a sealed watchlist"):
-        house.open()
-    house.list.unlink()
+        list_setup.open()
+    list_setup.list.unlink()
     with pytest.raises(WatchlistError, match="does not exist"):
-        house.open()
+        list_setup.open()
 
 
-def test_a_list_for_another_appliance_is_refused(house: Any, tmp_path: Any) -> None:
+def test_a_list_for_another_appliance_is_refused(list_setup: Any, tmp_path: Any) -> None:
     keys.new_appliance_keys(tmp_path / "other", "B. Builder")
-    house.seal(recipient=keys.load_recipient(tmp_path / "other" / "seal.pub"))
+    list_setup.seal(recipient=keys.load_recipient(tmp_path / "other" / "seal.pub"))
     with pytest.raises(WatchlistError, match="sealed for another appliance"):
-        house.open()
+        list_setup.open()
 
 
-def test_an_unknown_builder_is_refused_even_under_a_known_name(house: Any, tmp_path: Any) -> None:
+def test_an_unknown_builder_is_refused_even_under_a_known_name(list_setup: Any, tmp_path: Any) -> None:
     secret, _ = keys.new_signer(tmp_path, "x", "B. Builder")
-    house.seal(signer=keys.load_signer(secret))
+    list_setup.seal(signer=keys.load_signer(secret))
     with pytest.raises(WatchlistError, match="whose key is not in"):
-        house.open()
+        list_setup.open()
 
 
 @pytest.mark.parametrize(
@@ -99,86 +99,90 @@ def test_an_unknown_builder_is_refused_even_under_a_known_name(house: Any, tmp_p
         ({"approvals": 1}, "has 0 of the 1 approvals"),
     ],
 )
-def test_each_refusal_has_its_own_sentence(house: Any, changes: dict[str, Any], sentence: str) -> None:
+def test_each_refusal_has_its_own_sentence(list_setup: Any, changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(WatchlistError, match=sentence):
-        house.open(**changes)
+        list_setup.open(**changes)
 
 
-def test_a_list_is_refused_from_the_moment_it_expires(house: Any) -> None:
-    expires = house.now + timedelta(hours=6)
-    assert len(house.open(now=expires - timedelta(seconds=1))) == 3
+def test_a_list_is_refused_from_the_moment_it_expires(list_setup: Any) -> None:
+    expires = list_setup.now + timedelta(hours=6)
+    assert len(list_setup.open(now=expires - timedelta(seconds=1))) == 3
     with pytest.raises(WatchlistError, match=r"expired at 2026-11-21T16:00:00.000Z"):
-        house.open(now=expires)
+        list_setup.open(now=expires)
 
 
-def test_a_list_that_names_no_deployment_is_for_trials_only(house: Any) -> None:
-    house.seal(deployment="")
-    assert len(house.open()) == 3
+def test_a_list_that_names_no_deployment_is_for_trials_only(list_setup: Any) -> None:
+    list_setup.seal(deployment="")
+    assert len(list_setup.open()) == 3
     with pytest.raises(WatchlistError, match="names no deployment"):
-        house.open(approvals=1)
+        list_setup.open(approvals=1)
 
 
-def test_two_known_people_must_approve(house: Any) -> None:
-    first, second = house.approver("A. Smith"), house.approver("C. Jones")
-    container.append_approval(house.list, first, house.now)
+def test_two_known_people_must_approve(list_setup: Any) -> None:
+    first, second = list_setup.approver("A. Smith"), list_setup.approver("C. Jones")
+    container.append_approval(list_setup.list, first, list_setup.now)
     with pytest.raises(WatchlistError, match=r"1 of the 2 approvals that it needs \(A. Smith\)"):
-        house.open(approvals=2)
-    container.append_approval(house.list, second, house.now)
-    assert [approval.name for approval in house.open(approvals=2).approvals] == ["A. Smith", "C. Jones"]
+        list_setup.open(approvals=2)
+    container.append_approval(list_setup.list, second, list_setup.now)
+    assert [approval.name for approval in list_setup.open(approvals=2).approvals] == ["A. Smith", "C. Jones"]
 
 
-def test_a_strangers_approval_does_not_count_and_is_named(house: Any) -> None:
-    container.append_approval(house.list, house.approver("X. Stranger", known=False), house.now)
+def test_a_strangers_approval_does_not_count_and_is_named(list_setup: Any) -> None:
+    container.append_approval(list_setup.list, list_setup.approver("X. Stranger", known=False), list_setup.now)
     with pytest.raises(WatchlistError, match=r"0 of the 1 .*key of X\. Stranger is not in"):
-        house.open(approvals=1)
+        list_setup.open(approvals=1)
 
 
-def test_nobody_approves_twice_nor_their_own_list(house: Any, tmp_path: Any) -> None:
-    container.append_approval(house.list, house.approver("A. Smith"), house.now)
+def test_nobody_approves_twice_nor_their_own_list(list_setup: Any, tmp_path: Any) -> None:
+    container.append_approval(list_setup.list, list_setup.approver("A. Smith"), list_setup.now)
     again, _ = keys.new_signer(tmp_path, "again", "a smith")
     with pytest.raises(WatchlistError, match="approved this list already"):
-        container.append_approval(house.list, keys.load_signer(again), house.now)
+        container.append_approval(list_setup.list, keys.load_signer(again), list_setup.now)
     with pytest.raises(WatchlistError, match="built this list"):
-        container.append_approval(house.list, keys.load_signer(house.keys / "builder.key"), house.now)
+        container.append_approval(list_setup.list, keys.load_signer(list_setup.keys / "builder.key"), list_setup.now)
 
 
-def test_forged_doubles_and_own_approvals_in_the_file_are_refused(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forged_doubles_and_own_approvals_in_the_file_are_refused(
+    list_setup: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(container, "_refuse_approver", lambda *_: None)
-    clean = house.list.read_bytes()
-    smith = house.approver("A. Smith")
-    container.append_approval(house.list, smith, house.now)
-    container.append_approval(house.list, smith, house.now)
+    clean = list_setup.list.read_bytes()
+    smith = list_setup.approver("A. Smith")
+    container.append_approval(list_setup.list, smith, list_setup.now)
+    container.append_approval(list_setup.list, smith, list_setup.now)
     with pytest.raises(WatchlistError, match=r"approved twice by 'A\. Smith'"):
-        house.open(approvals=2)
-    house.list.write_bytes(clean)
-    container.append_approval(house.list, keys.load_signer(house.keys / "builder.key"), house.now)
+        list_setup.open(approvals=2)
+    list_setup.list.write_bytes(clean)
+    container.append_approval(list_setup.list, keys.load_signer(list_setup.keys / "builder.key"), list_setup.now)
     with pytest.raises(WatchlistError, match="who built it"):
-        house.open(approvals=0)
+        list_setup.open(approvals=0)
 
 
-def test_an_approval_of_another_list_is_worth_nothing(house: Any) -> None:
-    bare = house.list.read_bytes()
-    container.append_approval(house.list, house.approver("A. Smith"), house.now)
-    approval = house.list.read_bytes()[len(bare) :]
-    house.seal(sequence=101)
-    house.list.write_bytes(house.list.read_bytes() + approval)
+def test_an_approval_of_another_list_is_worth_nothing(list_setup: Any) -> None:
+    bare = list_setup.list.read_bytes()
+    container.append_approval(list_setup.list, list_setup.approver("A. Smith"), list_setup.now)
+    approval = list_setup.list.read_bytes()[len(bare) :]
+    list_setup.seal(sequence=101)
+    list_setup.list.write_bytes(list_setup.list.read_bytes() + approval)
     with pytest.raises(WatchlistError, match=r"approval by 'A\. Smith' is not one of this list"):
-        house.open(approvals=1)
+        list_setup.open(approvals=1)
 
 
-def test_two_approving_at_the_same_moment_both_count(house: Any) -> None:
-    signers = [house.approver(f"P. Officer {letter}") for letter in "ABCDEF"]
-    threads = [threading.Thread(target=container.append_approval, args=(house.list, s, house.now)) for s in signers]
+def test_two_approving_at_the_same_moment_both_count(list_setup: Any) -> None:
+    signers = [list_setup.approver(f"P. Officer {letter}") for letter in "ABCDEF"]
+    threads = [
+        threading.Thread(target=container.append_approval, args=(list_setup.list, s, list_setup.now)) for s in signers
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(house.open(approvals=6).approvals) == 6
+    assert len(list_setup.open(approvals=6).approvals) == 6
 
 
-def test_an_entry_that_expired_yesterday_is_left_out(house: Any) -> None:
-    made = house.payload()
-    today = house.now.date()
+def test_an_entry_that_expired_yesterday_is_left_out(list_setup: Any) -> None:
+    made = list_setup.payload()
+    today = list_setup.now.date()
     first, second, third = made.entries
     made.entries = (
         first,
@@ -186,8 +190,8 @@ def test_an_entry_that_expired_yesterday_is_left_out(house: Any) -> None:
         replace(third, expires=today),
     )
     third_templates = made.templates[4:].copy()
-    house.seal(payload=made)
-    opened = house.open()
+    list_setup.seal(payload=made)
+    opened = list_setup.open()
     assert [entry.id for entry in opened.entries] == ["N-0", "N-2"]
     assert opened.expired_ids == ("N-1",)
     np.testing.assert_array_equal(opened.entry_of_template, [0, 0, 1, 1])
@@ -195,8 +199,8 @@ def test_an_entry_that_expired_yesterday_is_left_out(house: Any) -> None:
     assert bytes(opened.portraits[2]) == b"\xff\xd8portrait-4"
 
 
-def test_wiping_overwrites_what_others_still_hold(house: Any) -> None:
-    opened = house.open()
+def test_wiping_overwrites_what_others_still_hold(list_setup: Any) -> None:
+    opened = list_setup.open()
     templates, portrait = opened.templates, opened.portraits[0]
     opened.wipe()
     opened.wipe()
@@ -205,7 +209,7 @@ def test_wiping_overwrites_what_others_still_hold(house: Any) -> None:
     assert len(opened) == 0
 
 
-def test_the_plaintext_buffers_are_overwritten_after_opening(house: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plaintext_buffers_are_overwritten_after_opening(list_setup: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     buffers: list[bytearray] = []
     decrypt = payload.decrypt
 
@@ -215,7 +219,7 @@ def test_the_plaintext_buffers_are_overwritten_after_opening(house: Any, monkeyp
         return buffers[0]
 
     monkeypatch.setattr(payload, "decrypt", spy)
-    house.open()
+    list_setup.open()
     assert len(buffers) == 1
     assert not any(buffers[0])
 
@@ -236,12 +240,12 @@ def test_the_pieces_the_library_hands_over_are_overwritten() -> None:
         lambda p: p.templates.__setitem__(0, p.templates[0] * 2),
     ],
 )
-def test_templates_that_are_no_unit_vectors_are_refused_on_opening(house: Any, spoil: Any) -> None:
-    made = house.payload()
+def test_templates_that_are_no_unit_vectors_are_refused_on_opening(list_setup: Any, spoil: Any) -> None:
+    made = list_setup.payload()
     spoil(made)
-    house.seal(payload=made)
+    list_setup.seal(payload=made)
     with pytest.raises(WatchlistError, match="not a unit vector"):
-        house.open()
+        list_setup.open()
 
 
 def test_impossible_sizes_inside_are_refused_before_anything_is_allocated() -> None:
@@ -261,40 +265,40 @@ def test_impossible_sizes_inside_are_refused_before_anything_is_allocated() -> N
         payload.decode(bytearray(b"LFRP1\n\xff\xff\xff\xff"), 10)
 
 
-def test_a_rebuilt_list_always_has_a_higher_sequence(house: Any) -> None:
-    house.seal(sequence=2**40)
-    house.seal(sequence=None)
-    assert container.read(house.list).header.sequence == 2**40 + 1
+def test_a_rebuilt_list_always_has_a_higher_sequence(list_setup: Any) -> None:
+    list_setup.seal(sequence=2**40)
+    list_setup.seal(sequence=None)
+    assert container.read(list_setup.list).header.sequence == 2**40 + 1
 
 
-def test_the_companions_of_a_list_are_all_that_must_go_with_it(house: Any) -> None:
+def test_the_companions_of_a_list_are_all_that_must_go_with_it(list_setup: Any) -> None:
     names = ["list.lfrw.report.html", "list.lfrw.report.json", "list.lfrw.cache", "list.lfrw.cache.key"]
     left = [".list.lfrw.ab12.tmp", ".list.lfrw.cache.x.tmp"]
     for name in (*names, *left, "other.lfrw", "list.lfrw.readme"):
-        (house.list.parent / name).write_bytes(b"x")
-    found = {path.name for path in sealed.companions(house.list)}
+        (list_setup.list.parent / name).write_bytes(b"x")
+    found = {path.name for path in sealed.companions(list_setup.list)}
     assert found == {"list.lfrw", *names, *left}
-    house.list.unlink()
-    assert "list.lfrw.cache" in {path.name for path in sealed.companions(house.list)}
+    list_setup.list.unlink()
+    assert "list.lfrw.cache" in {path.name for path in sealed.companions(list_setup.list)}
 
 
-def test_dates_of_entries_survive(house: Any) -> None:
-    made = house.payload()
+def test_dates_of_entries_survive(list_setup: Any) -> None:
+    made = list_setup.payload()
     made.entries = (
         replace(made.entries[0], review_date=date(2027, 1, 2), under_18=True, under_18_rationale="risk to life"),
         *made.entries[1:],
     )
-    house.seal(payload=made)
-    assert house.open().entries == made.entries
+    list_setup.seal(payload=made)
+    assert list_setup.open().entries == made.entries
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_a_pipe_or_a_folder_in_the_place_of_a_list_is_said_at_once(house: Any, tmp_path: Any, make: Any) -> None:
+def test_a_pipe_or_a_folder_in_the_place_of_a_list_is_said_at_once(list_setup: Any, tmp_path: Any, make: Any) -> None:
     path = tmp_path / "other.lfrw"
     make(path)
     with pytest.raises(WatchlistError, match="is not a file"):
         container.read(path)
     with pytest.raises(WatchlistError, match="is not a file"):
-        container.append_approval(path, house.approver("A. Smith"), house.now)
+        container.append_approval(path, list_setup.approver("A. Smith"), list_setup.now)
     with pytest.raises(SecretError, match="is not a file"):
         keys.load_recipient(path)

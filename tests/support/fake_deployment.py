@@ -1,7 +1,7 @@
 """A scripted deployment for tests of the supervisor: one `lfr run` with fake workers.
 
-The scenario is a JSON file: `config` (a document), `acts` (process to its acts), `policy` and `pace` (changed fields),
-`starts_in_s`, `ends_in_s`, `kept_s`, `guard_after_s`. Files `start-now`, `end-now` and `over` move
+The scenario is a JSON file: `config` (a document), `acts` (process to its acts), `policy` and `intervals` (changed
+fields), `starts_in_s`, `ends_in_s`, `kept_s`, `guard_after_s`. Files `start-now`, `end-now` and `over` move
 the window; while there is a file `disk-full`, nothing can be recorded.
 """
 
@@ -16,7 +16,7 @@ from appliance.config import live as configuration
 from appliance.core.errors import LfrError, WatchlistError
 from appliance.core.telemetry import configure_logging
 from appliance.supervision.deployment_port import GuardFacts, ListFacts, Window
-from appliance.supervision.loop import Pace
+from appliance.supervision.loop import Intervals
 from appliance.supervision.supervisor import Supervisor
 from appliance.supervision.workers import RestartPolicy, WorkerSpec
 
@@ -132,7 +132,7 @@ def main(file: str) -> int:
         config,
         FakeRooms(scenario, path.parent),
         policy=RestartPolicy(**scenario.get("policy", {})),
-        pace=Pace(**scenario.get("pace", {})),
+        intervals=Intervals(**scenario.get("intervals", {})),
     )
     try:
         code = supervisor.run()
