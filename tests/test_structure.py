@@ -47,7 +47,7 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or p
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_downward(path):
+def test_imports_point_downward(path: Path) -> None:
     here = path.relative_to(ROOT).parts[0].removesuffix(".py")
     assert here in LAYERS, f"{here} is a room that the list of layers does not know"
     allowed = set(LAYERS[: LAYERS.index(here) + 1]) | {""}
@@ -57,17 +57,17 @@ def test_imports_point_downward(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_vision_room_imports_onnxruntime(path):
+def test_only_the_vision_room_imports_onnxruntime(path: Path) -> None:
     knows = any(module.split(".")[0] == "onnxruntime" for module in imports_of(path))
     assert not knows or path.parent == ROOT / "vision"
 
 
-def test_no_module_has_grown_beyond_one_sitting():
+def test_no_module_has_grown_beyond_one_sitting() -> None:
     long = {str(path.relative_to(ROOT)): n for path in MODULES if (n := len(path.read_text().splitlines())) > 480}
     assert not long
 
 
-def test_no_module_imports_itself_by_way_of_others():
+def test_no_module_imports_itself_by_way_of_others() -> None:
     names = {".".join(("appliance", *path.relative_to(ROOT).with_suffix("").parts)): path for path in MODULES}
     arrows = {name: imports_of(path) & names.keys() - {name} for name, path in names.items()}
     done: set[str] = set()

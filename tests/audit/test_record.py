@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import random
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -13,23 +15,23 @@ from appliance.audit.record import ACTS, GENESIS, Act, AuditRecord, record_chang
 from appliance.core.errors import AuditError
 
 
-def act(i=0, **details):
+def act(i: Any = 0, **details: Any) -> Any:
     return Act(act="view.alert", by="PC Lee", details={"alert": f"a-{i}", **details})
 
 
 @pytest.fixture
-def record(tmp_path):
+def record(tmp_path: Path) -> Any:
     audit = AuditRecord(tmp_path)
     for i in range(12):
         audit.append(act(i))
     return audit
 
 
-def fresh(audit):
+def fresh(audit: Any) -> Any:
     return AuditRecord(audit.path.parent)
 
 
-def test_an_untouched_record_verifies(record):
+def test_an_untouched_record_verifies(record: Any) -> None:
     found = record.verify()
     assert found.ok
     assert (found.count, found.head) == record.head()
@@ -37,13 +39,13 @@ def test_an_untouched_record_verifies(record):
     assert [one.n for one in record.records()] == list(range(1, 13))
 
 
-def test_an_empty_record_verifies(tmp_path):
+def test_an_empty_record_verifies(tmp_path: Path) -> None:
     found = AuditRecord(tmp_path / "none").verify()
     assert found.ok
     assert (found.count, found.head) == (0, GENESIS)
 
 
-def test_any_changed_byte_of_any_line_is_found(record):
+def test_any_changed_byte_of_any_line_is_found(record: Any) -> None:
     original = record.path.read_bytes()
     chance = random.Random(7)
     starts = [0, *[i + 1 for i, byte in enumerate(original) if byte == 10][:-1]]
@@ -56,37 +58,37 @@ def test_any_changed_byte_of_any_line_is_found(record):
             assert not fresh(record).verify().ok, (at, changed[at : at + 1])
 
 
-def edited(audit, edit):
+def edited(audit: Any, edit: Any) -> None:
     lines = audit.path.read_bytes().splitlines(keepends=True)
     audit.path.write_bytes(b"".join(edit(lines)))
 
 
 @pytest.mark.parametrize("at", range(12))
-def test_a_removed_line_is_found(record, at):
+def test_a_removed_line_is_found(record: Any, at: Any) -> None:
     edited(record, lambda lines: lines[:at] + lines[at + 1 :])
     assert not record.verify().ok
 
 
 @pytest.mark.parametrize("at", range(11))
-def test_reordered_lines_are_found(record, at):
+def test_reordered_lines_are_found(record: Any, at: Any) -> None:
     edited(record, lambda lines: [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]])
     assert not record.verify().ok
 
 
 @pytest.mark.parametrize("at", range(12))
-def test_a_repeated_line_is_found(record, at):
+def test_a_repeated_line_is_found(record: Any, at: Any) -> None:
     edited(record, lambda lines: [*lines[: at + 1], lines[at], *lines[at + 1 :]])
     assert not record.verify().ok
 
 
 @pytest.mark.parametrize("kept", range(12))
-def test_a_cut_tail_is_found(record, kept):
+def test_a_cut_tail_is_found(record: Any, kept: Any) -> None:
     edited(record, lambda lines: lines[:kept])
     assert "removed from its end" in record.verify().problems[0]
 
 
 @pytest.mark.parametrize("name", ["audit.jsonl", "audit.head"])
-def test_a_pipe_in_the_place_of_the_record_is_said_and_not_waited_for(record, name):
+def test_a_pipe_in_the_place_of_the_record_is_said_and_not_waited_for(record: Any, name: Any) -> None:
     path = record.path.with_name(name)
     path.unlink()
     os.mkfifo(path)
@@ -101,7 +103,7 @@ def test_a_pipe_in_the_place_of_the_record_is_said_and_not_waited_for(record, na
             use()
 
 
-def test_a_line_that_was_rewritten_with_its_right_hash_breaks_the_chain(record):
+def test_a_line_that_was_rewritten_with_its_right_hash_breaks_the_chain(record: Any) -> None:
     other = AuditRecord(record.path.parent / "other")
     for i in range(12):
         other.append(act(i if i != 5 else 99))
@@ -110,32 +112,32 @@ def test_a_line_that_was_rewritten_with_its_right_hash_breaks_the_chain(record):
     assert not record.verify().ok
 
 
-def test_a_removed_record_is_found(record):
+def test_a_removed_record_is_found(record: Any) -> None:
     record.path.unlink()
     assert not record.verify().ok
 
 
 @pytest.mark.parametrize("content", [None, b"", b"00000000000000000003 " + b"a" * 64 + b"\n", b"nonsense"])
-def test_a_removed_or_forged_head_is_found(record, content):
+def test_a_removed_or_forged_head_is_found(record: Any, content: Any) -> None:
     record.head_path.unlink()
     if content is not None:
         record.head_path.write_bytes(content)
     assert not record.verify().ok
 
 
-def test_a_cut_tail_stays_visible_after_further_acts(record):
+def test_a_cut_tail_stays_visible_after_further_acts(record: Any) -> None:
     edited(record, lambda lines: lines[:9])
     fresh(record).append(act())
     assert "acts were removed" in fresh(record).verify().problems[0]
 
 
-def test_a_removed_head_stays_visible_after_further_acts(record):
+def test_a_removed_head_stays_visible_after_further_acts(record: Any) -> None:
     record.head_path.unlink()
     fresh(record).append(act())
     assert "audit.head had been removed" in fresh(record).verify().problems[0]
 
 
-def test_a_remade_chain_shows_only_against_a_hash_kept_elsewhere(record):
+def test_a_remade_chain_shows_only_against_a_hash_kept_elsewhere(record: Any) -> None:
     kept = record.head()[1]
     assert record.verify(anchor=kept).ok
     for path in (record.path, record.head_path):
@@ -148,7 +150,7 @@ def test_a_remade_chain_shows_only_against_a_hash_kept_elsewhere(record):
 
 
 @pytest.mark.parametrize("torn", [b"{", b'{"act":"view.alert","at"', b'\xff\xfe{"a', b"x" * 200_000])
-def test_a_line_torn_by_a_power_cut_is_kept_explained_and_no_problem(record, torn):
+def test_a_line_torn_by_a_power_cut_is_kept_explained_and_no_problem(record: Any, torn: Any) -> None:
     with record.path.open("ab") as file:
         file.write(torn)
     before = record.verify()
@@ -162,7 +164,7 @@ def test_a_line_torn_by_a_power_cut_is_kept_explained_and_no_problem(record, tor
     assert [one.act for one in record.records()][-2:] == ["audit.repair", "view.alert"]
 
 
-def test_a_repair_that_was_torn_itself_is_repaired(record):
+def test_a_repair_that_was_torn_itself_is_repaired(record: Any) -> None:
     for torn in (b'{"act"', b'\n{"act":"audit.rep'):
         with record.path.open("ab") as file:
             file.write(torn)
@@ -170,7 +172,7 @@ def test_a_repair_that_was_torn_itself_is_repaired(record):
     assert fresh(record).verify().ok
 
 
-def test_a_head_that_lags_after_a_power_cut_is_no_problem(record):
+def test_a_head_that_lags_after_a_power_cut_is_no_problem(record: Any) -> None:
     head = record.head_path.read_bytes()
     record.append(act())
     record.head_path.write_bytes(head)
@@ -179,13 +181,13 @@ def test_a_head_that_lags_after_a_power_cut_is_no_problem(record):
     assert fresh(record).verify().ok
 
 
-def append_many(folder, who):
+def append_many(folder: Path, who: Any) -> None:
     audit = AuditRecord(folder)
     for i in range(60):
         audit.append(Act(act="view.alert", by=who, details={"i": i}))
 
 
-def test_processes_append_at_the_same_time(tmp_path):
+def test_processes_append_at_the_same_time(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=append_many, args=(tmp_path, f"p{i}")) for i in range(4)]
     for process in processes:
@@ -200,7 +202,7 @@ def test_processes_append_at_the_same_time(tmp_path):
         assert mine == list(range(60))
 
 
-def test_appending_is_cheap_also_to_a_long_record(tmp_path):
+def test_appending_is_cheap_also_to_a_long_record(tmp_path: Path) -> None:
     audit = AuditRecord(tmp_path)
     for i in range(300):
         audit.append(act(i))
@@ -225,12 +227,12 @@ def test_appending_is_cheap_also_to_a_long_record(tmp_path):
         {"text": "word " * 1000},
     ],
 )
-def test_what_looks_like_a_picture_or_a_template_is_refused(details):
+def test_what_looks_like_a_picture_or_a_template_is_refused(details: Any) -> None:
     with pytest.raises(ValidationError):
         act(**details)
 
 
-def test_hashes_sentences_and_lists_of_ids_are_taken(tmp_path):
+def test_hashes_sentences_and_lists_of_ids_are_taken(tmp_path: Path) -> None:
     details = {"digest": "a" * 64, "ids": [f"W-{i}" for i in range(2000)], "note": "Ænder, “quoted”\nline", "x": {3, 1}}
     AuditRecord(tmp_path).append(act(**details))
     (one,) = AuditRecord(tmp_path).records()
@@ -239,7 +241,7 @@ def test_hashes_sentences_and_lists_of_ids_are_taken(tmp_path):
     assert AuditRecord(tmp_path).verify().ok
 
 
-def test_an_act_that_is_too_long_is_refused_and_changes_nothing(record):
+def test_an_act_that_is_too_long_is_refused_and_changes_nothing(record: Any) -> None:
     before = record.path.read_bytes()
     with pytest.raises(AuditError):
         record.append(act(ids=["x" * 100] * 1000))
@@ -247,16 +249,16 @@ def test_an_act_that_is_too_long_is_refused_and_changes_nothing(record):
 
 
 @pytest.mark.parametrize("code", ["", "nonsense", "view alert", "view.", "VIEW.alert", "sell.data"])
-def test_an_unknown_act_is_refused(code):
+def test_an_unknown_act_is_refused(code: Any) -> None:
     with pytest.raises(ValidationError):
         Act(act=code, by="x")
 
 
-def test_every_documented_act_is_taken():
+def test_every_documented_act_is_taken() -> None:
     assert all(Act(act=code, by="x").act == code for code in ACTS)
 
 
-def test_a_sink_raises_one_kind_of_error(tmp_path):
+def test_a_sink_raises_one_kind_of_error(tmp_path: Path) -> None:
     record = sink(tmp_path)
     record("user.signin", "PC Lee", {"role": "operator"})
     with pytest.raises(AuditError, match="refuses"):
@@ -264,7 +266,7 @@ def test_a_sink_raises_one_kind_of_error(tmp_path):
     assert AuditRecord(tmp_path).verify().count == 1
 
 
-def test_a_change_of_ten_thousand_ids_is_recorded_whole(tmp_path):
+def test_a_change_of_ten_thousand_ids_is_recorded_whole(tmp_path: Path) -> None:
     audit = AuditRecord(tmp_path)
     record_change(audit, "appliance", [f"{'N' * 50}-{i}" for i in range(10_000)], ["W-1"], {"digest": "d"})
     rows = list(audit.records())
@@ -273,17 +275,17 @@ def test_a_change_of_ten_thousand_ids_is_recorded_whole(tmp_path):
     assert audit.verify().ok
 
 
-def test_the_record_is_readable_by_its_owner_only(record):
+def test_the_record_is_readable_by_its_owner_only(record: Any) -> None:
     for path in (record.path, record.head_path):
         assert path.stat().st_mode & 0o077 == 0
     assert all(json.loads(line)["by"] == "PC Lee" for line in record.path.read_text().splitlines())
 
 
-def test_a_loss_of_power_in_the_very_first_act_is_no_tampering(tmp_path, monkeypatch):
+def test_a_loss_of_power_in_the_very_first_act_is_no_tampering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audit = AuditRecord(tmp_path)
     real = AuditRecord._write_head
 
-    def cut(self, n, digest):
+    def cut(self: Any, n: Any, digest: Any) -> None:
         if n:
             raise OSError("no power")
         real(self, n, digest)

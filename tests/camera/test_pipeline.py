@@ -1,5 +1,7 @@
 """Alerts for candidates alone, everybody else redacted, and nothing of anybody left in memory afterwards."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ def colours_in(jpg: bytes) -> set[str]:
     return {name for name, bgr in COLOURS.items() if (np.abs(image - bgr).sum(axis=2) < 90).sum() >= 10}
 
 
-def test_only_who_is_on_the_list_is_alerted_with_what_an_officer_needs():
+def test_only_who_is_on_the_list_is_alerted_with_what_an_officer_needs() -> None:
     street = Street()
     (finding,) = street.show(0.0, RED, BLUE)
     alert = finding.alert
@@ -31,30 +33,30 @@ def test_only_who_is_on_the_list_is_alerted_with_what_an_officer_needs():
     assert finding.photo_jpg == b"\xff\xd8photo of A"
 
 
-def test_everybody_else_is_redacted_also_whom_only_the_second_look_finds():
+def test_everybody_else_is_redacted_also_whom_only_the_second_look_finds() -> None:
     (finding,) = Street().show(0.0, RED, BLUE, unseen=[GREEN])
     assert [looks(finding.scene_jpg, one) for one in (RED, BLUE, GREEN)] == ["red", "hidden", "hidden"]
     assert colours_in(finding.scene_jpg) == {"red"}
 
 
-def test_the_alerted_face_does_not_bring_its_neighbour_along():
+def test_the_alerted_face_does_not_bring_its_neighbour_along() -> None:
     beside = Painted("blue", RED.x + RED.size + 4, RED.y)
     (finding,) = Street().show(0.0, RED, beside)
     assert colours_in(finding.face_jpg) == {"red"}
 
 
-def test_nobody_on_the_list_nothing_made(monkeypatch):
+def test_nobody_on_the_list_nothing_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_jpeg", lambda *_: pytest.fail("a picture was made of people who did not match"))
     street = Street()
     assert [street.show(at / 5, BLUE, GREEN) for at in range(5)] == [[]] * 5
     assert street.embedder.embedded > 0
 
 
-def test_crops_templates_and_copies_of_the_frame_are_overwritten(monkeypatch):
+def test_crops_templates_and_copies_of_the_frame_are_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
-    def keep(function):
-        def call(*arguments, **options):
+    def keep(function: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
             made.append(function(*arguments, **options))
             return made[-1]
 
@@ -75,7 +77,7 @@ def test_crops_templates_and_copies_of_the_frame_are_overwritten(monkeypatch):
         assert not left.any()
 
 
-def test_a_person_counts_once_and_a_weak_face_of_one_frame_is_nobody():
+def test_a_person_counts_once_and_a_weak_face_of_one_frame_is_nobody() -> None:
     street = Street()
     for at in range(6):
         street.show(at / 5, RED, BLUE)
@@ -85,14 +87,14 @@ def test_a_person_counts_once_and_a_weak_face_of_one_frame_is_nobody():
     assert street.meter.value("lfr_faces_total", camera="north") == 12
 
 
-def test_who_comes_back_is_another_person_seen_but_another_alert_only_after_the_cool_down():
+def test_who_comes_back_is_another_person_seen_but_another_alert_only_after_the_cool_down() -> None:
     street = Street(AlertPolicy(0.5, cooldown_s=60))
     alerts = [len(street.show(at, RED)) for at in (0.0, 0.2, 10.0, 10.2, 70.0, 70.2)]
     assert alerts == [1, 0, 0, 0, 1, 0]
     assert street.meter.value("lfr_people_seen_total", camera="north") == 3
 
 
-def test_a_category_with_a_lower_threshold_is_alerted_where_others_are_not():
+def test_a_category_with_a_lower_threshold_is_alerted_where_others_are_not() -> None:
     street = Street()
     street.embedder.similarity = 0.49
     yellow = Painted("yellow", 160, 60)
@@ -100,8 +102,8 @@ def test_a_category_with_a_lower_threshold_is_alerted_where_others_are_not():
     assert found == ["T"]
 
 
-def test_a_recording_gives_its_alerts_the_same_ids_again_and_a_camera_never():
-    def ids(**options):
+def test_a_recording_gives_its_alerts_the_same_ids_again_and_a_camera_never() -> None:
+    def ids(**options: Any) -> Any:
         return [finding.alert.id for finding in Street(**options).show(3.0, RED)]
 
     assert ids() == ids()
@@ -109,7 +111,7 @@ def test_a_recording_gives_its_alerts_the_same_ids_again_and_a_camera_never():
     assert ids(live=True) != ids(live=True)
 
 
-def test_a_preview_shows_nobody_not_even_who_is_hidden_for_a_moment():
+def test_a_preview_shows_nobody_not_even_who_is_hidden_for_a_moment() -> None:
     street = Street()
     for at in range(4):
         street.show(at / 5, RED, BLUE)
@@ -123,7 +125,7 @@ def test_a_preview_shows_nobody_not_even_who_is_hidden_for_a_moment():
     assert preview.people == 2
 
 
-def test_an_empty_picture_and_an_empty_list_are_no_trouble():
+def test_an_empty_picture_and_an_empty_list_are_no_trouble() -> None:
     street = Street()
     assert street.show(0.0) == []
     street.gallery.wipe()

@@ -3,6 +3,8 @@
 import threading
 import time
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from painted_faces import ENTRIES, Painted, Street, watchlist
@@ -22,7 +24,7 @@ FIRST, SECOND = "1" * 64, "2" * 64
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Any:
     return CameraSettings(
         camera=Camera(name="north", source="test:", preview_fps=10, min_face_px=40),
         models=Models(),
@@ -44,7 +46,7 @@ class Lists:
         self.newest = watchlist(FIRST)
         self.opened = []
 
-    def __call__(self, path, key, **asked):
+    def __call__(self, path: Path, key: Any, **asked: Any) -> Any:
         if isinstance(self.newest, Exception):
             raise self.newest
         self.opened.append(self.newest)
@@ -52,13 +54,13 @@ class Lists:
 
 
 @pytest.fixture
-def lists(monkeypatch):
+def lists(monkeypatch: pytest.MonkeyPatch) -> Any:
     made = Lists()
     monkeypatch.setattr(module, "open_sealed", made)
     return made
 
 
-def offer_until(galleries, digest, condition):
+def offer_until(galleries: Any, digest: Any, condition: Any) -> Any:
     """As the loop does between frames, until the thread that prepares the list is done; whether it was changed."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
@@ -70,7 +72,9 @@ def offer_until(galleries, digest, condition):
 
 
 class TestArmoury:
-    def test_another_list_is_taken_up_between_two_frames_and_the_old_one_is_overwritten(self, settings, lists):
+    def test_another_list_is_taken_up_between_two_frames_and_the_old_one_is_overwritten(
+        self, settings: Any, lists: Any
+    ) -> None:
         galleries = ActiveGallery(settings, "painted@0")
         old = galleries.current
         templates = old.watchlist.templates
@@ -83,7 +87,9 @@ class TestArmoury:
         assert not old.watchlist.portraits
         assert not galleries.offer(SECOND, 0)
 
-    def test_until_it_is_ready_the_camera_goes_on_with_the_one_it_has(self, settings, lists, monkeypatch):
+    def test_until_it_is_ready_the_camera_goes_on_with_the_one_it_has(
+        self, settings: Any, lists: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         galleries = ActiveGallery(settings, "painted@0")
         lists.newest, release = watchlist(SECOND), threading.Event()
         monkeypatch.setattr(module, "open_sealed", lambda *a, **k: release.wait(5) and lists(*a, **k))
@@ -94,7 +100,7 @@ class TestArmoury:
         release.set()
         assert offer_until(galleries, SECOND, lambda: False)
 
-    def test_a_list_that_is_refused_leaves_the_present_one_and_says_why(self, settings, lists):
+    def test_a_list_that_is_refused_leaves_the_present_one_and_says_why(self, settings: Any, lists: Any) -> None:
         galleries = ActiveGallery(settings, "painted@0")
         lists.newest = WatchlistError("The list was tampered with.")
         assert not offer_until(galleries, SECOND, lambda: galleries.problem)
@@ -102,14 +108,16 @@ class TestArmoury:
         assert galleries.current.watchlist.digest == FIRST
         assert galleries.current.watchlist.templates.any()
 
-    def test_a_list_that_changed_again_meanwhile_is_not_used(self, settings, lists):
+    def test_a_list_that_changed_again_meanwhile_is_not_used(self, settings: Any, lists: Any) -> None:
         galleries = ActiveGallery(settings, "painted@0")
         third = lists.newest = watchlist("3" * 64)
         assert not offer_until(galleries, SECOND, lambda: not third.entries)
         assert galleries.current.watchlist.digest == FIRST
 
-    def test_a_graph_that_misses_too_much_is_told(self, settings, lists, monkeypatch):
-        def exact(opened):
+    def test_a_graph_that_misses_too_much_is_told(
+        self, settings: Any, lists: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def exact(opened: Any) -> Any:
             found = open_index(opened)
             found.recall = 0.9
             return found
@@ -120,7 +128,7 @@ class TestArmoury:
         assert galleries.current.index.recall == 0.9
         assert [(one["log_level"], one["recall"]) for one in said] == [("warning", 0.9)]
 
-    def test_closing_overwrites_every_list_in_memory(self, settings, lists):
+    def test_closing_overwrites_every_list_in_memory(self, settings: Any, lists: Any) -> None:
         galleries = ActiveGallery(settings, "painted@0")
         lists.newest = watchlist(SECOND)
         galleries.offer(SECOND, 0)
@@ -137,22 +145,22 @@ class Outbox:
     def __init__(self, *_: object) -> None:
         self.alerts, self.sightings, self.previews = [], [], []
 
-    def send_alert(self, alert, pictures):
+    def send_alert(self, alert: Any, pictures: Any) -> None:
         self.alerts.append((alert, pictures))
 
-    def send_sighting(self, sighting):
+    def send_sighting(self, sighting: Any) -> None:
         self.sightings.append(sighting)
 
-    def send_preview(self, header, jpg):
+    def send_preview(self, header: Any, jpg: Any) -> None:
         self.previews.append((header, jpg))
 
-    def pump(self, timeout_s):
+    def pump(self, timeout_s: Any) -> None:
         pass
 
-    def drained(self, timeout_s):
+    def drained(self, timeout_s: Any) -> Any:
         return True
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
@@ -162,7 +170,7 @@ class HeartbeatSender:
     def __init__(self) -> None:
         self.meter, self.instructions, self.states = Meter(), Instructions(), []
 
-    def beat(self, state, **facts):
+    def beat(self, state: Any, **facts: Any) -> None:
         self.states.append(state)
 
 
@@ -171,11 +179,11 @@ class Source:
 
     finite, state, detail, dropped, last_frame_age_s, fps = True, "live", "", {}, 0.0, 25.0
 
-    def __init__(self, frames, show) -> None:
+    def __init__(self, frames: Any, show: Any) -> None:
         self._frames, self._show = list(frames), show
         self.given, self.closed = [], False
 
-    def read(self, timeout_s):
+    def read(self, timeout_s: Any) -> Any:
         if not self._frames:
             self.state = "ended"
             return None
@@ -183,18 +191,18 @@ class Source:
         self.given.append(frame.image_bgr)
         return frame
 
-    def release(self, frame):
+    def release(self, frame: Any) -> None:
         frame.wipe()
 
-    def close(self):
+    def close(self) -> None:
         self.closed = True
 
 
 @pytest.fixture
-def camera(settings, lists, monkeypatch):
+def camera(settings: Any, lists: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a camera over frames of painted people; its source, outbox and reporter."""
 
-    def run(*frames):
+    def run(*frames: Any) -> Any:
         street = Street()
         monkeypatch.setattr(module.manifests, "load_manifest", lambda *_: None)
         monkeypatch.setattr(module, "open_detector", lambda *_, **__: street.detector)
@@ -211,13 +219,13 @@ def camera(settings, lists, monkeypatch):
     return run
 
 
-def test_a_blue_list_officer_is_a_sighting_without_pictures_and_never_an_alert(camera):
+def test_a_blue_list_officer_is_a_sighting_without_pictures_and_never_an_alert(camera: Any) -> None:
     _, outbox, _ = camera((0.0, Painted("red", 40, 60), Painted("magenta", 160, 60)))
     assert [alert.entry.id for alert, _ in outbox.alerts] == ["A"]
     assert [sighting.entry_id for sighting in outbox.sightings] == ["B"]
 
 
-def test_every_frame_is_overwritten_whoever_was_in_it_and_the_dwell_is_measured(camera, lists):
+def test_every_frame_is_overwritten_whoever_was_in_it_and_the_dwell_is_measured(camera: Any, lists: Any) -> None:
     source, outbox, reporter = camera(
         (0.0, Painted("blue", 40, 60)), (0.2, Painted("red", 160, 60)), (0.4, Painted("blue", 40, 60))
     )
@@ -233,13 +241,13 @@ def test_every_frame_is_overwritten_whoever_was_in_it_and_the_dwell_is_measured(
 
 
 class TestPace:
-    def test_few_frames_of_many_are_said(self):
+    def test_few_frames_of_many_are_said(self) -> None:
         pace = FrameRate()
         for i in range(20):
             pace.looked(i / 2)
         assert "only 2.0 of 25 frames a second" in pace.trouble(25.0)
 
-    def test_a_slow_source_or_a_fast_machine_is_no_trouble(self):
+    def test_a_slow_source_or_a_fast_machine_is_no_trouble(self) -> None:
         slow, fast = FrameRate(), FrameRate()
         for i in range(200):
             slow.looked(i / 2)
@@ -247,7 +255,7 @@ class TestPace:
         assert slow.trouble(2.0) == ""
         assert fast.trouble(25.0) == ""
 
-    def test_the_first_seconds_are_not_judged(self):
+    def test_the_first_seconds_are_not_judged(self) -> None:
         pace = FrameRate()
         assert pace.trouble(25.0) == ""
         pace.looked(0.0)

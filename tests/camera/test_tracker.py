@@ -1,6 +1,7 @@
 """One passing person is one track: through gaps, crossings and weak detections; and never more than a bound."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,24 +19,24 @@ def faces_at(*boxes: tuple[float, float, float], score: float = 0.9) -> Faces:
     return Faces(array, landmarks, np.full(len(boxes), score, np.float32))
 
 
-def ids(owners):
+def ids(owners: Any) -> Any:
     return [owner.id if owner else None for owner in owners]
 
 
-def test_a_frame_without_faces_begins_nothing():
+def test_a_frame_without_faces_begins_nothing() -> None:
     tracker = Tracker()
     owners, ended = tracker.update(Faces.empty(), 0.0, NOON)
     assert (owners, ended, tracker.tracks) == ([], [], [])
     assert tracker.hidden_boxes(0.0).shape == (0, 4)
 
 
-def test_a_person_walking_past_is_one_track():
+def test_a_person_walking_past_is_one_track() -> None:
     tracker = Tracker()
     seen = {ids(tracker.update(faces_at((100 + 12 * i, 200 + 2 * i, 40 + i)), i / 25, NOON)[0])[0] for i in range(50)}
     assert seen == {1}
 
 
-def test_a_person_hidden_for_a_moment_is_still_the_same_track():
+def test_a_person_hidden_for_a_moment_is_still_the_same_track() -> None:
     tracker = Tracker(hidden_s=1.0)
     for i in range(20):
         tracker.update(faces_at((100 + 10 * i, 200, 50)), i / 25, NOON)
@@ -45,7 +46,7 @@ def test_a_person_hidden_for_a_moment_is_still_the_same_track():
     assert ids(owners) == [1]
 
 
-def test_a_person_hidden_for_longer_ends_the_track_and_begins_another():
+def test_a_person_hidden_for_longer_ends_the_track_and_begins_another() -> None:
     tracker = Tracker(hidden_s=0.5)
     tracker.update(faces_at((100, 200, 50)), 0.0, NOON)
     _, ended = tracker.update(Faces.empty(), 0.6, NOON)
@@ -53,7 +54,7 @@ def test_a_person_hidden_for_longer_ends_the_track_and_begins_another():
     assert ids(tracker.update(faces_at((100, 200, 50)), 0.64, NOON)[0]) == [2]
 
 
-def test_nobody_inherits_a_track_from_before_the_camera_was_away():
+def test_nobody_inherits_a_track_from_before_the_camera_was_away() -> None:
     tracker = Tracker(hidden_s=1.0)
     for i in range(3):
         tracker.update(faces_at((100, 200, 50)), i / 25, NOON)
@@ -61,7 +62,7 @@ def test_nobody_inherits_a_track_from_before_the_camera_was_away():
     assert (ids(owners), [track.id for track in ended]) == ([2], [1])
 
 
-def test_two_people_who_cross_keep_their_tracks():
+def test_two_people_who_cross_keep_their_tracks() -> None:
     tracker = Tracker()
     for i in range(60):
         left, right = (100 + 8 * i, 200, 50), (580 - 8 * i, 230, 56)
@@ -69,14 +70,14 @@ def test_two_people_who_cross_keep_their_tracks():
         assert ids(owners) == [1, 2]
 
 
-def test_a_weak_face_prolongs_a_track_but_begins_none():
+def test_a_weak_face_prolongs_a_track_but_begins_none() -> None:
     tracker = Tracker(begin_score=0.5)
     assert ids(tracker.update(faces_at((100, 200, 50), score=0.3), 0.0, NOON)[0]) == [None]
     tracker.update(faces_at((100, 200, 50), score=0.8), 0.04, NOON)
     assert ids(tracker.update(faces_at((102, 200, 50), score=0.3), 0.08, NOON)[0]) == [1]
 
 
-def test_a_strong_face_is_joined_before_a_weak_one_that_is_nearer():
+def test_a_strong_face_is_joined_before_a_weak_one_that_is_nearer() -> None:
     tracker = Tracker()
     tracker.update(faces_at((100, 200, 50)), 0.0, NOON)
     both = faces_at((100, 200, 50), (110, 200, 50))
@@ -84,7 +85,7 @@ def test_a_strong_face_is_joined_before_a_weak_one_that_is_nearer():
     assert ids(tracker.update(both, 0.04, NOON)[0]) == [None, 1]
 
 
-def test_where_a_hidden_face_should_be_is_known_for_redaction():
+def test_where_a_hidden_face_should_be_is_known_for_redaction() -> None:
     tracker = Tracker()
     for i in range(10):
         tracker.update(faces_at((100 + 10 * i, 200, 50)), i / 25, NOON)
@@ -93,7 +94,7 @@ def test_where_a_hidden_face_should_be_is_known_for_redaction():
     assert (x1 + x2) / 2 == pytest.approx(200, abs=6)
 
 
-def test_a_crowd_cannot_make_tracks_without_bound():
+def test_a_crowd_cannot_make_tracks_without_bound() -> None:
     tracker = Tracker()
     crowd = faces_at(*[(60.0 * (i % 40), 60.0 * (i // 40), 20.0) for i in range(MAX_TRACKS + 50)])
     owners, _ = tracker.update(crowd, 0.0, NOON)
@@ -102,6 +103,6 @@ def test_a_crowd_cannot_make_tracks_without_bound():
 
 
 @pytest.mark.parametrize("arguments", [{"begin_score": 0}, {"begin_score": 1.5}, {"hidden_s": -1}, {"reach": 0}])
-def test_nonsense_is_refused(arguments):
+def test_nonsense_is_refused(arguments: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):
         Tracker(**arguments)

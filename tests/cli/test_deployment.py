@@ -2,6 +2,8 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,7 +20,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture
-def van(tmp_path, monkeypatch):
+def van(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A configuration file with key and list beside it."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
@@ -41,7 +43,7 @@ def van(tmp_path, monkeypatch):
     return path
 
 
-def lfr(*words, fails=False):
+def lfr(*words: Any, fails: Any = False) -> Any:
     result = CliRunner().invoke(commands_app, [str(word) for word in words])
     if fails:
         assert result.exit_code != 0
@@ -50,7 +52,7 @@ def lfr(*words, fails=False):
     return result.stdout
 
 
-def test_end_twice_then_report_then_verify(van):
+def test_end_twice_then_report_then_verify(van: Any) -> None:
     first = lfr("end", "-c", van, "--by", "Insp. Okafor", "--reason", "finished early")
     assert "croydon-1 has ended" in first
     assert not (van.parent / "seal.key").exists()
@@ -66,21 +68,21 @@ def test_end_twice_then_report_then_verify(van):
     assert "is not the record" in lfr("audit", "verify", "-c", van, "--head", "f" * 64, fails=True)
 
 
-def test_a_changed_audit_record_fails_verification(van):
+def test_a_changed_audit_record_fails_verification(van: Any) -> None:
     lfr("end", "-c", van, "--by", "Insp. Okafor")
     path = van.parent / "state" / "audit.jsonl"
     path.write_text(path.read_text().replace("Okafor", "Nobody"))
     assert "was changed" in lfr("audit", "verify", "-c", van, fails=True)
 
 
-def test_the_record_can_be_shown_and_filtered(van):
+def test_the_record_can_be_shown_and_filtered(van: Any) -> None:
     lfr("end", "-c", van)
     lines = [json.loads(line) for line in lfr("audit", "show", "-c", van, "--act", "wipe", "--json").splitlines()]
     assert {line["act"] for line in lines} == {"wipe", "wipe.scan"}
     assert "end.begin" in lfr("audit", "show", "-c", van)
 
 
-def test_extend_moves_the_end_and_refuses_plainly(van):
+def test_extend_moves_the_end_and_refuses_plainly(van: Any) -> None:
     until = (NOW + timedelta(hours=5)).isoformat()
     who = ("--by", "B. Lowe", "--rank", "Superintendent", "--reason", "seen near by")
     assert "now ends on" in lfr("extend", "-c", van, "--until", until, *who)
@@ -88,24 +90,24 @@ def test_extend_moves_the_end_and_refuses_plainly(van):
     assert "24 hours" in lfr("extend", "-c", van, "--until", (NOW + timedelta(hours=30)).isoformat(), *who, fails=True)
 
 
-def test_revoking_destroys_at_once_where_nothing_runs(van):
+def test_revoking_destroys_at_once_where_nothing_runs(van: Any) -> None:
     assert "has ended" in lfr("revoke", "-c", van, "--by", "C. Hale", "--reason", "complaint upheld")
     assert not (van.parent / "seal.key").exists()
     assert Store(van.parent / "state").load().end_reason == "revoked by C. Hale: complaint upheld"
 
 
-def test_blue_refuses_an_unknown_camera_and_records_a_walk(van):
+def test_blue_refuses_an_unknown_camera_and_records_a_walk(van: Any) -> None:
     assert "no camera" in lfr("blue", "-c", van, "BLUE-1", "--camera", "west", fails=True)
     assert "BLUE-1 walks past north" in lfr("blue", "-c", van, "BLUE-1", "--camera", "north", "--by", "PS Roy")
 
 
-def test_purge_does_what_is_due_and_refuses_what_is_not(van):
+def test_purge_does_what_is_due_and_refuses_what_is_not(van: Any) -> None:
     assert "Nothing was due" in lfr("purge", "-c", van)
     assert "has not ended" in lfr("purge", "-c", van, "--all", fails=True)
     lfr("end", "-c", van)
     assert "0 alerts" in lfr("purge", "-c", van, "--all")
 
 
-def test_a_report_on_an_unknown_deployment_makes_nothing(van):
+def test_a_report_on_an_unknown_deployment_makes_nothing(van: Any) -> None:
     assert "knows no deployment croydon-1" in lfr("report", "-c", van, fails=True)
     assert not (van.parent / "state").exists()

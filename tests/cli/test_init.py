@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def lfr(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.timeout(150)
-def test_the_lines_of_the_readme_lead_to_an_alert(tmp_path):
+def test_the_lines_of_the_readme_lead_to_an_alert(tmp_path: Path) -> None:
     portrait = ensure_picture("hopper")
     (tmp_path / "PHOTOS" / "jane").mkdir(parents=True)
     (tmp_path / "PHOTOS" / "jane" / "1.jpg").write_bytes(portrait.read_bytes())
@@ -63,7 +64,7 @@ def test_the_lines_of_the_readme_lead_to_an_alert(tmp_path):
     assert [one["entry"]["id"] for one in alerts if one["topic"] == "alert"] == ["jane"]
 
 
-def test_a_folder_that_has_a_configuration_is_left_as_it_is(tmp_path):
+def test_a_folder_that_has_a_configuration_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "lfr.yaml").write_text("mine")
     result = lfr(tmp_path, "init", ".")
     assert result.returncode == 1
@@ -72,7 +73,7 @@ def test_a_folder_that_has_a_configuration_is_left_as_it_is(tmp_path):
     assert (tmp_path / "lfr.yaml").read_text() == "mine"
 
 
-def test_an_empty_source_is_refused_before_anything_is_made(tmp_path):
+def test_an_empty_source_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     result = lfr(tmp_path, "init", "trial", "--source", " ")
     assert result.returncode == 1
     assert "The source is empty" in result.stderr
@@ -80,7 +81,7 @@ def test_an_empty_source_is_refused_before_anything_is_made(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["rtsp://van:s3cret@10.0.0.21/1", "a clip: with 'quotes'.mp4", "/dev/video0"])
-def test_any_source_can_be_written_down_and_a_password_is_not_shown(tmp_path, source):
+def test_any_source_can_be_written_down_and_a_password_is_not_shown(tmp_path: Path, source: Any) -> None:
     result = lfr(tmp_path, "init", "trial", "--source", source)
     assert result.returncode == 0
     assert "s3cret" not in result.stdout + result.stderr

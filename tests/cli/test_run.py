@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -20,7 +21,7 @@ def lfr(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
 
 
-def write(folder: Path, **sections) -> Path:
+def write(folder: Path, **sections: Any) -> Path:
     document = {
         "deployment": {"id": "test", "starts": "2026-01-01T10:00:00Z", "ends": "2026-01-01T16:00:00Z"},
         "watchlist": {"file": "list.lfrw", "key": "seal.key"},
@@ -33,14 +34,14 @@ def write(folder: Path, **sections) -> Path:
     return path
 
 
-def test_a_typing_mistake_in_the_configuration_is_one_sentence(tmp_path):
+def test_a_typing_mistake_in_the_configuration_is_one_sentence(tmp_path: Path) -> None:
     done = lfr("run", "-c", write(tmp_path, camera=[]))
     assert done.returncode == 1
     assert "camera is not a key that exists here" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_incomplete_record_keeps_the_cameras_from_starting(tmp_path):
+def test_an_incomplete_record_keeps_the_cameras_from_starting(tmp_path: Path) -> None:
     window = {"id": "test", "starts": "2026-01-01T10:00:00Z", "ends": "2099-01-01T16:00:00Z"}
     done = lfr("run", "-c", write(tmp_path, deployment={**window, "starts": "2099-01-01T10:00:00Z"}))
     assert done.returncode == 1
@@ -48,7 +49,7 @@ def test_an_incomplete_record_keeps_the_cameras_from_starting(tmp_path):
     assert not (tmp_path / "state" / "journal.db").exists()
 
 
-def test_a_second_run_is_refused_with_the_first_ones_process_id(tmp_path):
+def test_a_second_run_is_refused_with_the_first_ones_process_id(tmp_path: Path) -> None:
     lock = RunLock(tmp_path / "state")
     try:
         done = lfr("run", "-c", write(tmp_path))
@@ -58,7 +59,7 @@ def test_a_second_run_is_refused_with_the_first_ones_process_id(tmp_path):
     assert "is already using" in done.stderr
 
 
-def test_a_state_folder_that_cannot_be_used_is_one_sentence(tmp_path):
+def test_a_state_folder_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file stands in its place")
     done = lfr("run", "-c", write(tmp_path))
     assert done.returncode == 1
@@ -68,8 +69,10 @@ def test_a_state_folder_that_cannot_be_used_is_one_sentence(tmp_path):
     ]
 
 
-def test_a_file_that_cannot_be_written_is_one_sentence_wherever_it_was_met(monkeypatch, capsys):
-    def full(**_):
+def test_a_file_that_cannot_be_written_is_one_sentence_wherever_it_was_met(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(**_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/report.html")
 
     monkeypatch.setattr("appliance.cli.app", full)
@@ -83,7 +86,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence_wherever_it_was_met(monke
     assert capsys.readouterr().err.startswith("lfr: /somewhere/report.html: no space left on device.")
 
 
-def test_the_doctor_answers_in_json_and_fails_when_something_would_stop_a_deployment(tmp_path):
+def test_the_doctor_answers_in_json_and_fails_when_something_would_stop_a_deployment(tmp_path: Path) -> None:
     done = lfr("doctor", "-c", write(tmp_path), "--json", "--no-cameras")
     assert done.returncode == 1
     answer = json.loads(done.stdout)
@@ -91,7 +94,7 @@ def test_the_doctor_answers_in_json_and_fails_when_something_would_stop_a_deploy
     assert {"configuration", "record", "window", "watchlist"} <= {one["area"] for one in answer["findings"]}
 
 
-def test_the_doctor_explains_a_configuration_that_cannot_be_read(tmp_path):
+def test_the_doctor_explains_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
     done = lfr("doctor", "-c", tmp_path / "none.yaml")
     assert done.returncode == 1
     assert "✗" in done.stdout

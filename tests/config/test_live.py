@@ -1,6 +1,7 @@
 """The configuration says in one line a problem what is wrong, with file, key, what was given and what is allowed."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -16,7 +17,7 @@ MINIMAL = {
 }
 
 
-def changed(**sections):
+def changed(**sections: Any) -> Any:
     document = {name: dict(value) if isinstance(value, dict) else value for name, value in MINIMAL.items()}
     for name, value in sections.items():
         if isinstance(value, dict):
@@ -26,13 +27,13 @@ def changed(**sections):
     return document
 
 
-def write(tmp_path: Path, document) -> Path:
+def write(tmp_path: Path, document: Any) -> Path:
     path = tmp_path / "lfr.yaml"
     path.write_text(document if isinstance(document, str) else yaml.safe_dump(document), encoding="utf-8")
     return path
 
 
-def test_relative_paths_are_relative_to_the_file(tmp_path):
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     read = live.load(write(tmp_path, MINIMAL))
     assert read.watchlist.file == tmp_path / "lists/a.lfrw"
     assert read.alerts.state_dir == tmp_path / "state"
@@ -44,7 +45,7 @@ def test_relative_paths_are_relative_to_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["rtsp://10.0.0.21/stream1", "/dev/video0", "test:", "street:?people=3"])
-def test_sources_that_are_not_relative_paths_stay_as_they_are(tmp_path, source):
+def test_sources_that_are_not_relative_paths_stay_as_they_are(tmp_path: Path, source: Any) -> None:
     read = live.load(write(tmp_path, changed(cameras=[{"name": "a", "source": source}])))
     assert read.cameras[0].source == source
 
@@ -74,7 +75,7 @@ def test_sources_that_are_not_relative_paths_stay_as_they_are(tmp_path, source):
         (changed(watchlist={"max_entries": 20_000}), "watchlist.max_entries"),
     ],
 )
-def test_a_mistake_is_named_with_its_file_and_key(tmp_path, document, says):
+def test_a_mistake_is_named_with_its_file_and_key(tmp_path: Path, document: Any, says: Any) -> None:
     path = write(tmp_path, document)
     with pytest.raises(ConfigError) as error:
         live.load(path)
@@ -82,13 +83,13 @@ def test_a_mistake_is_named_with_its_file_and_key(tmp_path, document, says):
     assert says in str(error.value)
 
 
-def test_all_mistakes_are_told_at_once(tmp_path):
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         live.load(write(tmp_path, changed(matching={"x": 1}, models={"y": 2}, guard={"on_breach": "shrug"})))
     assert len(str(error.value).splitlines()) == 3
 
 
-def test_a_password_in_a_source_is_never_shown(tmp_path):
+def test_a_password_in_a_source_is_never_shown(tmp_path: Path) -> None:
     document = changed(cameras=[{"name": "a", "source": "rtsp://user:hunter2@10.0.0.21/s", "min_face_px": 1}])
     with pytest.raises(ConfigError) as error:
         live.load(write(tmp_path, document))
@@ -99,7 +100,7 @@ def test_a_password_in_a_source_is_never_shown(tmp_path):
     assert read.cameras[0].safe_source == "rtsp://***@10.0.0.21/s"
 
 
-def test_a_file_that_is_missing_or_binary_is_said_to_be(tmp_path):
+def test_a_file_that_is_missing_or_binary_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         live.load(tmp_path / "nowhere.yaml")
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00\x01" * 10)
@@ -124,5 +125,5 @@ def test_a_file_that_is_missing_or_binary_is_said_to_be(tmp_path):
         ("no address at all, me@example.org", "no address at all, me@example.org"),
     ],
 )
-def test_credentials_are_masked_wherever_a_camera_takes_them(text, shown):
+def test_credentials_are_masked_wherever_a_camera_takes_them(text: Any, shown: Any) -> None:
     assert live.mask_credentials(text) == shown

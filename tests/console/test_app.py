@@ -7,6 +7,9 @@ import json
 import time
 import uuid
 import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -23,19 +26,19 @@ from appliance.console.users import UserFile
 
 
 @pytest.fixture(scope="module")
-def anna(stage):
+def anna(stage: Any) -> Iterator[Any]:
     with stage.client("anna") as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def sam(stage):
+def sam(stage: Any) -> Iterator[Any]:
     with stage.client("sam") as client:
         yield client
 
 
 @pytest.fixture
-def alert(stage, anna):
+def alert(stage: Any, anna: Any) -> Any:
     made = stage.publish(quick=True)
     until = time.monotonic() + 5
     while anna.get(f"/alerts/{made.id}").status_code != 200:
@@ -44,12 +47,12 @@ def alert(stage, anna):
     return made
 
 
-def decide(client, alert, kind="operator", value="match", **more):
+def decide(client: Any, alert: Any, kind: Any = "operator", value: Any = "match", **more: Any) -> Any:
     body = {"id": str(uuid.uuid4()), "kind": kind, "value": value, **more}
     return client.post(f"/api/alerts/{alert.id}/decisions", json=body)
 
 
-def acts_of(stage, code, want, timeout_s=5):
+def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 5) -> Any:
     """The audit record's acts of a code, waiting until there is one like `want`."""
     until = time.monotonic() + timeout_s
     while True:
@@ -60,7 +63,7 @@ def acts_of(stage, code, want, timeout_s=5):
 
 
 @pytest.fixture(scope="module")
-def shown(stage, anna):
+def shown(stage: Any, anna: Any) -> Any:
     """An alert that no test changes."""
     made = stage.publish(quick=True)
     until = time.monotonic() + 5
@@ -88,7 +91,7 @@ PRIVATE = (
 
 @pytest.mark.parametrize("path", PRIVATE)
 @pytest.mark.parametrize("cookie", ["", "lfr-session=forged", "lfr-session=" + "A" * 43])
-def test_nothing_is_served_without_a_session(stage, shown, path, cookie):
+def test_nothing_is_served_without_a_session(stage: Any, shown: Any, path: Path, cookie: Any) -> None:
     headers = {"cookie": cookie} if cookie else {}
     answer = httpx.get(stage.url + path.format(id=shown.id), headers=headers)
     assert answer.status_code in ({401} if path.startswith("/api/") else {303})
@@ -97,7 +100,9 @@ def test_nothing_is_served_without_a_session(stage, shown, path, cookie):
 
 
 @pytest.mark.parametrize("name", ["face", "scene", "photo"])
-def test_a_picture_is_no_store_and_its_view_is_in_the_audit_record(stage, anna, alert, name):
+def test_a_picture_is_no_store_and_its_view_is_in_the_audit_record(
+    stage: Any, anna: Any, alert: Any, name: Any
+) -> None:
     answer = anna.get(f"/api/alerts/{alert.id}/{name}.jpg")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/jpeg"
@@ -106,7 +111,7 @@ def test_a_picture_is_no_store_and_its_view_is_in_the_audit_record(stage, anna, 
     assert [record.by for record in views] == ["anna"]
 
 
-def test_every_answer_carries_the_strict_headers(stage, anna):
+def test_every_answer_carries_the_strict_headers(stage: Any, anna: Any) -> None:
     for answer in (anna.get("/"), anna.get("/signin"), anna.get("/static/console.css"), anna.get("/nowhere")):
         policy = answer.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'")
@@ -116,7 +121,7 @@ def test_every_answer_carries_the_strict_headers(stage, anna):
     assert anna.get("/").headers["cache-control"] == "no-store"
 
 
-def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(stage):
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(stage: Any) -> None:
     with httpx.Client(base_url=stage.url, headers={"origin": stage.url}) as client:
         token = _field(client.get("/signin").text, 'name="token" value="')
         form = {"name": "anna", "password": PASSWORD, "token": token}
@@ -126,7 +131,7 @@ def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(stage):
         assert "SameSite=strict" in session
 
 
-def test_a_sign_in_makes_a_new_session_and_ends_the_old_one(stage):
+def test_a_sign_in_makes_a_new_session_and_ends_the_old_one(stage: Any) -> None:
     with stage.client("anna") as client:
         old = client.cookies["lfr-session"]
         client.cookies.set("lfr-form", "A" * 43)
@@ -137,7 +142,7 @@ def test_a_sign_in_makes_a_new_session_and_ends_the_old_one(stage):
         assert httpx.get(f"{stage.url}/api/session", cookies={"lfr-session": old}).status_code == 401
 
 
-def test_signing_out_ends_the_session_on_the_server(stage):
+def test_signing_out_ends_the_session_on_the_server(stage: Any) -> None:
     with stage.client("ben") as client:
         kept = client.cookies["lfr-session"]
         csrf = client.headers["x-csrf-token"]
@@ -147,7 +152,7 @@ def test_signing_out_ends_the_session_on_the_server(stage):
     assert acts_of(stage, "user.signout", lambda record: record.by == "ben")
 
 
-def test_a_removed_user_is_out_at_once(stage):
+def test_a_removed_user_is_out_at_once(stage: Any) -> None:
     stage.users.add("tom", "supervisor", PASSWORD)
     with stage.client("tom") as client:
         assert client.get("/api/session").status_code == 200
@@ -155,7 +160,7 @@ def test_a_removed_user_is_out_at_once(stage):
         assert client.get("/api/session").status_code == 401
 
 
-def test_wrong_passwords_lock_the_name_and_are_recorded(stage):
+def test_wrong_passwords_lock_the_name_and_are_recorded(stage: Any) -> None:
     stage.users.add("zed", "viewer", PASSWORD)
     with httpx.Client(base_url=stage.url, headers={"origin": stage.url}) as client:
         answers = []
@@ -168,7 +173,7 @@ def test_wrong_passwords_lock_the_name_and_are_recorded(stage):
     assert acts_of(stage, "user.locked", lambda record: record.by == "zed")
 
 
-def test_a_decision_is_recorded_under_the_name_that_signed_in(stage, anna, alert):
+def test_a_decision_is_recorded_under_the_name_that_signed_in(stage: Any, anna: Any, alert: Any) -> None:
     answer = decide(anna, alert, value="no_match", reason="Features differ", seconds_taken=3.2)
     assert answer.status_code == 200
     assert answer.json()["by"] == "anna"
@@ -176,18 +181,18 @@ def test_a_decision_is_recorded_under_the_name_that_signed_in(stage, anna, alert
     assert acts_of(stage, "decision.operator", lambda record: record.details["alert"] == alert.id)
 
 
-def test_a_page_cannot_say_who_decided(anna, alert):
+def test_a_page_cannot_say_who_decided(anna: Any, alert: Any) -> None:
     assert decide(anna, alert, by="ben").status_code == 400
 
 
-def test_the_same_decision_sent_twice_is_one_decision(anna, alert):
+def test_the_same_decision_sent_twice_is_one_decision(anna: Any, alert: Any) -> None:
     body = {"id": str(uuid.uuid4()), "kind": "operator", "value": "match"}
     first = anna.post(f"/api/alerts/{alert.id}/decisions", json=body)
     again = anna.post(f"/api/alerts/{alert.id}/decisions", json={**body, "age_ms": 4000})
     assert first.json()["seq"] == again.json()["seq"]
 
 
-def test_who_comes_second_is_told_what_stands(stage, anna, sam, alert):
+def test_who_comes_second_is_told_what_stands(stage: Any, anna: Any, sam: Any, alert: Any) -> None:
     decide(anna, alert, value="match")
     answer = decide(sam, alert, value="no_match")
     assert answer.status_code == 409
@@ -195,7 +200,7 @@ def test_who_comes_second_is_told_what_stands(stage, anna, sam, alert):
     assert answer.json()["error"]["standing"]["value"] == "match"
 
 
-def test_undo_is_for_oneself_or_a_supervisor(stage, anna, sam, alert):
+def test_undo_is_for_oneself_or_a_supervisor(stage: Any, anna: Any, sam: Any, alert: Any) -> None:
     decided = decide(anna, alert).json()
     time.sleep(0.2)
     with stage.client("ben") as ben:
@@ -208,14 +213,14 @@ def test_undo_is_for_oneself_or_a_supervisor(stage, anna, sam, alert):
 
 
 @pytest.mark.parametrize(("name", "kind", "value"), [("vic", "operator", "match"), ("anna", "engagement", "engage")])
-def test_a_role_decides_only_what_is_its_own(stage, alert, name, kind, value):
+def test_a_role_decides_only_what_is_its_own(stage: Any, alert: Any, name: Any, kind: Any, value: Any) -> None:
     with stage.client(name) as client:
         answer = decide(client, alert, kind, value)
     assert answer.status_code == 403
     assert "role" in answer.json()["error"]["message"]
 
 
-def test_an_engagement_officer_gets_nothing_before_it_is_passed_on(stage, anna, alert):
+def test_an_engagement_officer_gets_nothing_before_it_is_passed_on(stage: Any, anna: Any, alert: Any) -> None:
     with stage.client("eve") as eve:
         for path in ("", "/face.jpg", "/photo.jpg"):
             assert eve.get(f"/api/alerts/{alert.id}{path}").status_code == 404
@@ -229,7 +234,7 @@ def test_an_engagement_officer_gets_nothing_before_it_is_passed_on(stage, anna, 
         assert decide(eve, alert, "engagement", "engage").status_code == 200
 
 
-def test_changes_from_another_site_are_refused(stage, anna, alert):
+def test_changes_from_another_site_are_refused(stage: Any, anna: Any, alert: Any) -> None:
     path = f"/api/alerts/{alert.id}/decisions"
     body = {"id": str(uuid.uuid4()), "kind": "operator", "value": "match"}
     token = anna.headers["x-csrf-token"]
@@ -246,11 +251,11 @@ def test_changes_from_another_site_are_refused(stage, anna, alert):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost.evil"])
-def test_another_host_name_is_refused(stage, anna, host):
+def test_another_host_name_is_refused(stage: Any, anna: Any, host: Any) -> None:
     assert anna.get("/", headers={"host": host}).status_code in {400, 421}
 
 
-def test_the_hosts_are_loopback_and_where_it_listens():
+def test_the_hosts_are_loopback_and_where_it_listens() -> None:
     assert hosts_of("10.0.0.5:8443", None) == {"127.0.0.1", "localhost", "[::1]", "10.0.0.5"}
     assert "0.0.0.0" not in hosts_of("0.0.0.0:8443", None)
 
@@ -272,7 +277,7 @@ def test_the_hosts_are_loopback_and_where_it_listens():
         "/api/nothing",
     ],
 )
-def test_unknown_things_and_path_tricks_are_not_found(anna, path):
+def test_unknown_things_and_path_tricks_are_not_found(anna: Any, path: Path) -> None:
     answer = anna.get(path)
     assert answer.status_code == 404
     assert "Traceback" not in answer.text
@@ -284,30 +289,30 @@ def test_unknown_things_and_path_tricks_are_not_found(anna, path):
     "content",
     [b"", b"{", b"[]", b'{"id": 1}', b'{"id": "' + b"a" * 40 + b'", "kind": "operator", "value": "yes"}', b"\xff\xfe"],
 )
-def test_a_malformed_decision_gets_a_sentence(anna, shown, content):
+def test_a_malformed_decision_gets_a_sentence(anna: Any, shown: Any, content: Any) -> None:
     headers = {"content-type": "application/json"}
     answer = anna.post(f"/api/alerts/{shown.id}/decisions", content=content, headers=headers)
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "bad_request"
 
 
-def test_oversized_bodies_are_refused_with_and_without_a_length(anna, alert):
+def test_oversized_bodies_are_refused_with_and_without_a_length(anna: Any, alert: Any) -> None:
     path = f"/api/alerts/{alert.id}/decisions"
     headers = {"content-type": "application/json"}
     assert anna.post(path, content=b"x" * 20_000, headers=headers).status_code == 413
 
-    def pieces():
+    def pieces() -> Iterator[Any]:
         for _ in range(10):
             yield b"x" * 4000
 
     assert anna.post(path, content=pieces(), headers=headers).status_code == 413
 
 
-def test_an_overlong_address_is_refused(anna):
+def test_an_overlong_address_is_refused(anna: Any) -> None:
     assert anna.get("/" + "a" * 3000).status_code == 414
 
 
-def test_evidence_is_one_file_whose_hashes_hold_and_are_recorded(stage, anna, sam, alert):
+def test_evidence_is_one_file_whose_hashes_hold_and_are_recorded(stage: Any, anna: Any, sam: Any, alert: Any) -> None:
     decide(anna, alert, value="match", reason="Clear likeness", note="<b>scar</b>")
     time.sleep(0.3)
     assert anna.post(f"/api/alerts/{alert.id}/export").status_code == 403
@@ -326,7 +331,7 @@ def test_evidence_is_one_file_whose_hashes_hold_and_are_recorded(stage, anna, sa
     assert acts_of(stage, "export.alert", lambda record: record.details["sha256"] == digest)
 
 
-def test_evidence_says_which_decision_was_taken_back(stage, anna, sam, alert):
+def test_evidence_says_which_decision_was_taken_back(stage: Any, anna: Any, sam: Any, alert: Any) -> None:
     first = decide(anna, alert, value="match").json()
     decide(anna, alert, "undo", "undo", undoes=first["id"])
     decide(anna, alert, value="no_match")
@@ -340,14 +345,14 @@ def test_evidence_says_which_decision_was_taken_back(stage, anna, sam, alert):
     assert f"Takes back: Match by anna at {first['at']}" in rows[1]
 
 
-def test_guessing_with_many_attempts_at_once_counts_as_guessing_one_after_the_other(tmp_path):
+def test_guessing_with_many_attempts_at_once_counts_as_guessing_one_after_the_other(tmp_path: Path) -> None:
     users = UserFile(tmp_path / "users.json")
     users.add("slow", "viewer", PASSWORD)
     settings = ConsoleSettings("127.0.0.1:1", "ipc:///nowhere", "ipc:///nowhere", users.path)
     door = SignIn(settings, users, AuditQueue(None))
     secret, token = door.form_token(Request({"type": "http", "headers": []}))
 
-    async def guess(i):
+    async def guess(i: Any) -> Any:
         form = urlencode({"name": "slow", "password": f"wrong {i} wrong", "token": token, "next": "/"}).encode()
         headers = {"content-type": "application/x-www-form-urlencoded", "cookie": f"lfr-form={secret}"}
         scope = {
@@ -356,12 +361,12 @@ def test_guessing_with_many_attempts_at_once_counts_as_guessing_one_after_the_ot
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
         }
 
-        async def receive():
+        async def receive() -> Any:
             return {"type": "http.request", "body": form}
 
         return (await door.sign_in(Request(scope, receive)))[1]
 
-    async def at_once():
+    async def at_once() -> Any:
         return await asyncio.gather(*(guess(i) for i in range(30)))
 
     answers = asyncio.run(at_once())

@@ -1,6 +1,7 @@
 """What must be in the audit record gets there, or is not done."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -10,17 +11,17 @@ from appliance.console.officer.pictures import Pictures
 from appliance.core.errors import StreamError, UnknownAlert
 
 
-def test_acts_wait_for_a_hub_that_is_away_and_arrive_in_order(monkeypatch):
+def test_acts_wait_for_a_hub_that_is_away_and_arrive_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_S", 0.01)
     got, away = [], [True, True]
 
-    async def send(act):
+    async def send(act: Any) -> None:
         if away:
             away.pop()
             raise StreamError("The hub does not answer.")
         got.append(act["act"])
 
-    async def story():
+    async def story() -> None:
         queue = AuditQueue(send)
         for name in ("a", "b", "c"):
             queue.must({"act": name})
@@ -33,10 +34,10 @@ def test_acts_wait_for_a_hub_that_is_away_and_arrive_in_order(monkeypatch):
     assert got == ["a", "b", "c"]
 
 
-def test_nothing_more_may_be_shown_once_too_many_acts_wait(monkeypatch):
+def test_nothing_more_may_be_shown_once_too_many_acts_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_WAITING", 3)
 
-    async def story():
+    async def story() -> None:
         queue = AuditQueue(lambda act: asyncio.sleep(0))
         for _ in range(3):
             queue.must({"act": "view.alert"})
@@ -50,11 +51,11 @@ def test_nothing_more_may_be_shown_once_too_many_acts_wait(monkeypatch):
     asyncio.run(story())
 
 
-def test_pictures_are_bounded_in_bytes_and_overwritten_when_they_leave():
-    async def fetch(alert_id):
+def test_pictures_are_bounded_in_bytes_and_overwritten_when_they_leave() -> None:
+    async def fetch(alert_id: Any) -> Any:
         return [alert_id.encode() * 100] * 3
 
-    async def story():
+    async def story() -> None:
         pictures = Pictures(fetch, max_bytes=1000)
         await pictures.get("aa", "face")
         held = pictures._kept["aa"][1]
@@ -67,15 +68,15 @@ def test_pictures_are_bounded_in_bytes_and_overwritten_when_they_leave():
     asyncio.run(story())
 
 
-def test_twenty_looks_at_once_ask_the_hub_once():
+def test_twenty_looks_at_once_ask_the_hub_once() -> None:
     asked = []
 
-    async def fetch(alert_id):
+    async def fetch(alert_id: Any) -> Any:
         asked.append(alert_id)
         await asyncio.sleep(0.01)
         return [b"1", b"2", b"3"]
 
-    async def story():
+    async def story() -> None:
         pictures = Pictures(fetch)
         assert set(await asyncio.gather(*(pictures.get("aa", "photo") for _ in range(20)))) == {b"3"}
 
@@ -83,11 +84,11 @@ def test_twenty_looks_at_once_ask_the_hub_once():
     assert asked == ["aa"]
 
 
-def test_an_unknown_alert_is_told_to_each_who_asked():
-    async def fetch(alert_id):
+def test_an_unknown_alert_is_told_to_each_who_asked() -> None:
+    async def fetch(alert_id: Any) -> None:
         raise UnknownAlert("no such alert")
 
-    async def story():
+    async def story() -> None:
         pictures = Pictures(fetch)
         for _ in range(2):
             with pytest.raises(UnknownAlert):

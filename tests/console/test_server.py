@@ -7,6 +7,7 @@ import ssl
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ from appliance.console.settings import ConsoleSettings
 from appliance.core.errors import ConfigError, SecretError
 
 
-def certificate(folder):
+def certificate(folder: Path) -> Any:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "van-7.police.example")])
     now = dt.datetime.now(dt.UTC)
@@ -48,11 +49,11 @@ def certificate(folder):
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Any:
     return ConsoleSettings("127.0.0.1:0", f"ipc://{tmp_path}/p", f"ipc://{tmp_path}/r", tmp_path / "users.json")
 
 
-def test_with_tls_the_cookie_is_secure_and_bound_to_the_host_and_the_demo_token_works_once(tmp_path):
+def test_with_tls_the_cookie_is_secure_and_bound_to_the_host_and_the_demo_token_works_once(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     trust = ssl.create_default_context(cafile=str(cert))
     with tempfile.TemporaryDirectory(prefix="lfr-", dir="/tmp") as short, httpx.Client(verify=trust) as client:
@@ -80,12 +81,12 @@ def test_with_tls_the_cookie_is_secure_and_bound_to_the_host_and_the_demo_token_
             stage.close()
 
 
-def test_the_names_in_the_certificate_are_hosts(tmp_path):
+def test_the_names_in_the_certificate_are_hosts(tmp_path: Path) -> None:
     cert, _ = certificate(tmp_path)
     assert {"van-7.police.example", "127.0.0.1"} <= hosts_of("0.0.0.0:8443", cert)
 
 
-def test_a_taken_address_is_one_sentence(settings):
+def test_a_taken_address_is_one_sentence(settings: Any) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -94,14 +95,14 @@ def test_a_taken_address_is_one_sentence(settings):
             server.serve(replace(settings, listen=address))
 
 
-def test_a_tls_key_that_others_can_read_is_refused(settings, tmp_path):
+def test_a_tls_key_that_others_can_read_is_refused(settings: Any, tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     key.chmod(0o644)
     with pytest.raises(SecretError, match="chmod 600"):
         server.serve(replace(settings, tls_cert=cert, tls_key=key))
 
 
-def test_a_certificate_of_another_key_is_refused(settings, tmp_path):
+def test_a_certificate_of_another_key_is_refused(settings: Any, tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     other = tmp_path / "other"
     other.mkdir()
@@ -110,7 +111,7 @@ def test_a_certificate_of_another_key_is_refused(settings, tmp_path):
         server.serve(replace(settings, tls_cert=cert, tls_key=key))
 
 
-def test_a_certificate_that_is_none_or_is_not_there_is_one_sentence(settings, tmp_path):
+def test_a_certificate_that_is_none_or_is_not_there_is_one_sentence(settings: Any, tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     opened = []
     key.write_text("rubbish")
@@ -122,5 +123,5 @@ def test_a_certificate_that_is_none_or_is_not_there_is_one_sentence(settings, tm
     assert opened == []
 
 
-def test_a_demo_token_is_not_in_the_settings_repr(settings):
+def test_a_demo_token_is_not_in_the_settings_repr(settings: Any) -> None:
     assert "secret-token" not in repr(replace(settings, demo_token="secret-token"))

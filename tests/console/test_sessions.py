@@ -1,5 +1,7 @@
 """Sessions end by themselves; guessing gets slower; neither grows without bound."""
 
+from typing import Any
+
 import pytest
 
 from appliance.console import sessions as module
@@ -10,19 +12,19 @@ ANNA = User("anna", "operator", "hash")
 
 
 class Clock:
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 1000.0
 
-    def __call__(self):
+    def __call__(self) -> Any:
         return self.now
 
 
 @pytest.fixture
-def clock():
+def clock() -> Any:
     return Clock()
 
 
-def test_a_session_is_found_by_its_own_token_only(clock):
+def test_a_session_is_found_by_its_own_token_only(clock: Any) -> None:
     sessions = Sessions(clock=clock)
     session = sessions.open(ANNA)
     assert sessions.get(session.token) is session
@@ -31,7 +33,7 @@ def test_a_session_is_found_by_its_own_token_only(clock):
     assert session.token not in repr(session)
 
 
-def test_a_session_ends_after_its_hours_however_busy(clock):
+def test_a_session_ends_after_its_hours_however_busy(clock: Any) -> None:
     sessions = Sessions(hours=1, idle_minutes=60, clock=clock)
     session = sessions.open(ANNA)
     for _ in range(7):
@@ -42,7 +44,7 @@ def test_a_session_ends_after_its_hours_however_busy(clock):
     assert sessions.get(session.token) is None
 
 
-def test_near_the_end_of_its_hours_a_session_no_longer_promises_to_last(clock):
+def test_near_the_end_of_its_hours_a_session_no_longer_promises_to_last(clock: Any) -> None:
     sessions = Sessions(hours=1, idle_minutes=30, clock=clock)
     session = sessions.open(ANNA)
     assert sessions.can_last(session)
@@ -54,7 +56,7 @@ def test_near_the_end_of_its_hours_a_session_no_longer_promises_to_last(clock):
     assert not sessions.can_last(session)
 
 
-def test_a_session_ends_when_nobody_does_anything(clock):
+def test_a_session_ends_when_nobody_does_anything(clock: Any) -> None:
     sessions = Sessions(hours=8, idle_minutes=10, clock=clock)
     session = sessions.open(ANNA)
     clock.now += 599
@@ -64,14 +66,14 @@ def test_a_session_ends_when_nobody_does_anything(clock):
     assert len(sessions) == 0
 
 
-def test_sessions_are_bounded(clock, monkeypatch):
+def test_sessions_are_bounded(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_SESSIONS", 3)
     sessions = Sessions(clock=clock)
     opened = [sessions.open(ANNA) for _ in range(5)]
     assert [sessions.alive(session) for session in opened] == [False, False, True, True, True]
 
 
-def test_guessing_gets_slower_and_slower_but_ends(clock):
+def test_guessing_gets_slower_and_slower_but_ends(clock: Any) -> None:
     lock = LockOut(clock)
     waits = []
     for _ in range(12):
@@ -82,7 +84,7 @@ def test_guessing_gets_slower_and_slower_but_ends(clock):
     assert max(waits) == module.LONGEST_LOCK_S
 
 
-def test_the_name_is_locked_from_every_address_and_the_address_for_every_name(clock):
+def test_the_name_is_locked_from_every_address_and_the_address_for_every_name(clock: Any) -> None:
     lock = LockOut(clock)
     for i in range(5):
         lock.failed("anna", f"10.0.0.{i}")
@@ -93,7 +95,7 @@ def test_the_name_is_locked_from_every_address_and_the_address_for_every_name(cl
     assert lock.wait_s("ben", "10.0.0.50") > 0
 
 
-def test_a_sign_in_forgives_the_name_but_not_the_address(clock):
+def test_a_sign_in_forgives_the_name_but_not_the_address(clock: Any) -> None:
     lock = LockOut(clock)
     for _ in range(19):
         lock.failed("ben", "10.0.0.50")
@@ -103,7 +105,7 @@ def test_a_sign_in_forgives_the_name_but_not_the_address(clock):
     assert lock.wait_s("ben", "10.0.0.50") > 0
 
 
-def test_what_is_remembered_of_failures_is_bounded(clock, monkeypatch):
+def test_what_is_remembered_of_failures_is_bounded(clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TRIED", 10)
     lock = LockOut(clock)
     for i in range(100):

@@ -2,6 +2,8 @@
 
 import json
 import stat
+from pathlib import Path
+from typing import Any
 
 import pytest
 from console_stage import QUICK
@@ -13,18 +15,18 @@ GOOD = "correct horse battery"
 
 
 @pytest.fixture
-def users(tmp_path):
+def users(tmp_path: Path) -> Any:
     return UserFile(tmp_path / "state" / "users.json", QUICK)
 
 
-def test_a_user_signs_in_with_the_right_password_only(users):
+def test_a_user_signs_in_with_the_right_password_only(users: Any) -> None:
     users.add(" Anna ", "operator", GOOD)
     assert users.check("ANNA", GOOD).role == "operator"
     assert users.check("anna", GOOD + "x") is None
     assert users.check("nobody", GOOD) is None
 
 
-def test_the_file_is_for_its_owner_and_holds_no_password(users):
+def test_the_file_is_for_its_owner_and_holds_no_password(users: Any) -> None:
     users.add("anna", "operator", GOOD)
     assert stat.S_IMODE(users.path.stat().st_mode) == 0o600
     text = users.path.read_text()
@@ -32,7 +34,7 @@ def test_the_file_is_for_its_owner_and_holds_no_password(users):
     assert json.loads(text)["users"][0]["password"].startswith("$argon2id$")
 
 
-def test_a_file_that_others_can_read_is_refused(users):
+def test_a_file_that_others_can_read_is_refused(users: Any) -> None:
     users.add("anna", "operator", GOOD)
     users.path.chmod(0o644)
     with pytest.raises(SecretError, match="chmod 600"):
@@ -40,7 +42,7 @@ def test_a_file_that_others_can_read_is_refused(users):
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"users": [{"name": 1}]}', "[]"])
-def test_a_damaged_file_is_named_not_guessed_at(users, content):
+def test_a_damaged_file_is_named_not_guessed_at(users: Any, content: Any) -> None:
     users.path.parent.mkdir()
     users.path.write_text(content)
     users.path.chmod(0o600)
@@ -60,13 +62,13 @@ def test_a_damaged_file_is_named_not_guessed_at(users, content):
         ("a b", "operator", GOOD, "cannot be"),
     ],
 )
-def test_nonsense_is_refused_and_nothing_is_written(users, name, role, password, says):
+def test_nonsense_is_refused_and_nothing_is_written(users: Any, name: Any, role: Any, password: Any, says: Any) -> None:
     with pytest.raises(SecretError, match=says):
         users.add(name, role, password)
     assert users.all() == {}
 
 
-def test_a_change_by_another_process_is_seen(users):
+def test_a_change_by_another_process_is_seen(users: Any) -> None:
     other = UserFile(users.path, QUICK)
     users.add("anna", "operator", GOOD)
     assert "anna" in other.all()
@@ -76,7 +78,7 @@ def test_a_change_by_another_process_is_seen(users):
         users.remove("anna")
 
 
-def test_a_user_is_replaced_only_when_asked(users):
+def test_a_user_is_replaced_only_when_asked(users: Any) -> None:
     users.add("anna", "operator", GOOD)
     with pytest.raises(SecretError, match="--replace"):
         users.add("anna", "viewer", GOOD)
@@ -84,7 +86,7 @@ def test_a_user_is_replaced_only_when_asked(users):
     assert users.get("anna").role == "viewer"
 
 
-def test_every_role_has_permissions_and_an_unknown_one_none():
+def test_every_role_has_permissions_and_an_unknown_one_none() -> None:
     assert set(PERMISSIONS) == set(ROLES)
     assert not User("x", "chief", "").may("live")
     deciding = {"taken", "operator", "passed_on", "engagement", "outcome", "export", "undo_any"}
@@ -92,5 +94,5 @@ def test_every_role_has_permissions_and_an_unknown_one_none():
     assert "operator" not in PERMISSIONS["engagement"]
 
 
-def test_a_users_password_hash_is_not_in_its_repr(users):
+def test_a_users_password_hash_is_not_in_its_repr(users: Any) -> None:
     assert "argon2" not in repr(users.add("anna", "operator", GOOD))

@@ -1,6 +1,7 @@
 """No camera starts without a complete record; no end moves without a new authorisation."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,27 +13,27 @@ from appliance.deployment.state import Store
 MODEL = 0.55
 
 
-def keys(config, now, state=None):
+def keys(config: Any, now: Any, state: Any = None) -> Any:
     return {problem.key for problem in authority.check(config, state, now, MODEL)}
 
 
-def test_a_complete_record_has_no_problems(config, now):
+def test_a_complete_record_has_no_problems(config: Any, now: Any) -> None:
     assert keys(config, now) == set()
     authority.require(config, None, now, MODEL)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "…", "TBD", "n/a", "xxx", "???", "-"])
 @pytest.mark.parametrize("name", ["location", "purpose", "legal_basis", "necessity", "proportionality"])
-def test_an_empty_or_placeholder_text_is_missed(make_config, now, name, text):
+def test_an_empty_or_placeholder_text_is_missed(make_config: Any, now: Any, name: Any, text: Any) -> None:
     assert keys(make_config(**{f"deployment__{name}": text}), now) == {f"deployment.{name}"}
 
 
 @pytest.mark.parametrize("name", ["purpose", "necessity", "proportionality"])
-def test_one_word_is_no_reason(make_config, now, name):
+def test_one_word_is_no_reason(make_config: Any, now: Any, name: Any) -> None:
     assert keys(make_config(**{f"deployment__{name}": "Crime"}), now) == {f"deployment.{name}"}
 
 
-def test_everything_that_is_missing_is_said_at_once(make_config, now):
+def test_everything_that_is_missing_is_said_at_once(make_config: Any, now: Any) -> None:
     bare = make_config(
         deployment={"id": "x", "starts": now.isoformat(), "ends": (now + timedelta(hours=1)).isoformat()},
         cameras=[{"name": "a", "source": "test:"}, {"name": "b", "source": "test:"}],
@@ -50,7 +51,7 @@ def test_everything_that_is_missing_is_said_at_once(make_config, now):
     assert "13 things are missing" in str(error.value)
 
 
-def test_an_authorisation_of_the_future_or_after_the_start_does_not_count(make_config, now):
+def test_an_authorisation_of_the_future_or_after_the_start_does_not_count(make_config: Any, now: Any) -> None:
     officer = {"name": "A. Shah", "rank": "Superintendent"}
     later = make_config(deployment__authorised_by={**officer, "at": (now + timedelta(minutes=5)).isoformat()})
     assert keys(later, now) == {"deployment.authorised_by.at"}
@@ -72,23 +73,25 @@ def test_an_authorisation_of_the_future_or_after_the_start_does_not_count(make_c
         ({"categories": {"t": {"threshold": 0.5, "threshold_set_by": "A", "threshold_reason": "b"}}}, set()),
     ],
 )
-def test_a_threshold_other_than_the_models_needs_a_name_and_a_reason(make_config, now, matching, missing):
+def test_a_threshold_other_than_the_models_needs_a_name_and_a_reason(
+    make_config: Any, now: Any, matching: Any, missing: Any
+) -> None:
     assert keys(make_config(matching=matching), now) == missing
 
 
-def test_the_window_is_open_from_its_start_to_before_its_end(config):
+def test_the_window_is_open_from_its_start_to_before_its_end(config: Any) -> None:
     starts, ends = found = authority.window(config)
     assert [found.at(at) for at in (starts - timedelta(seconds=1), starts, ends - timedelta(seconds=1), ends)] == [
         "waiting", "open", "open", "ended",
     ]  # fmt: skip
 
 
-def extend(config, now, hours, **changes):
+def extend(config: Any, now: Any, hours: Any, **changes: Any) -> Any:
     given = {"by": "B. Lowe", "rank": "Superintendent", "reason": "a wanted man was seen near by", **changes}
     return authority.extend(config, config.deployment.ends + timedelta(hours=hours), now=now, **given)
 
 
-def test_an_extension_moves_the_end_and_is_recorded(config, now):
+def test_an_extension_moves_the_end_and_is_recorded(config: Any, now: Any) -> None:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     extend(config, now, 2)
@@ -97,7 +100,7 @@ def test_an_extension_moves_the_end_and_is_recorded(config, now):
     assert (act.by, act.details["rank"]) == ("B. Lowe", "Superintendent")
 
 
-def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config, config, now):
+def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config: Any, config: Any, now: Any) -> None:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     starts, ends = authority.window(config)
@@ -119,7 +122,7 @@ def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config,
     assert keys(later, now, store.load()) == set()
 
 
-def test_extensions_are_refused(config, now):
+def test_extensions_are_refused(config: Any, now: Any) -> None:
     for hours, changes, words in (
         (-1, {}, "not after the end"),
         (20, {}, "24 hours at most"),
@@ -136,7 +139,7 @@ def test_extensions_are_refused(config, now):
     assert "deployment.extend" not in {one.act for one in AuditRecord(config.alerts.state_dir).records()}
 
 
-def test_authority_is_lost_by_the_clock_by_hand_and_by_damage(config, now):
+def test_authority_is_lost_by_the_clock_by_hand_and_by_damage(config: Any, now: Any) -> None:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     assert authority.lost(config, store, now) == ""
@@ -150,7 +153,7 @@ def test_authority_is_lost_by_the_clock_by_hand_and_by_damage(config, now):
     assert "is missing" in authority.lost(config, store, now)
 
 
-def test_looking_each_second_for_lost_authority_is_cheap(config, now):
+def test_looking_each_second_for_lost_authority_is_cheap(config: Any, now: Any) -> None:
     import time
 
     store = Store(config.alerts.state_dir)

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,12 +24,12 @@ from appliance.deployment.state import Store
 
 
 @pytest.fixture
-def needles(secret, sealed):
+def needles(secret: Any, sealed: Any) -> Any:
     key_bytes = end._bech32_bytes(secret.decode())
     return {"key": secret, "key bytes": key_bytes, "list": sealed[100_000:100_064]}
 
 
-def started(config):
+def started(config: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     details = {"deployment": config.deployment.id}
@@ -35,7 +37,9 @@ def started(config):
     return store.change(lambda state: state.model_copy(update=running), "deployment.start", "appliance", details)
 
 
-def test_the_end_destroys_key_list_and_companions_and_nothing_else(on_disk, journal, tmp_path, needles):
+def test_the_end_destroys_key_list_and_companions_and_nothing_else(
+    on_disk: Any, journal: Any, tmp_path: Path, needles: Any
+) -> None:
     bystander = on_disk.watchlist.key.with_name("seal.pub")
     bystander.write_text("age1xyz")
     before = {(f.path, f.needle) for f in scan([tmp_path], needles).findings}
@@ -49,7 +53,7 @@ def test_the_end_destroys_key_list_and_companions_and_nothing_else(on_disk, jour
     assert counts.alerts_held(on_disk) == 5
 
 
-def test_the_key_goes_first(on_disk):
+def test_the_key_goes_first(on_disk: Any) -> None:
     end.end(on_disk)
     made = certificate.load(on_disk)
     assert [item.what for item in made.destroyed[:2]] == ["sealing key", "sealed watchlist"]
@@ -58,7 +62,7 @@ def test_the_key_goes_first(on_disk):
     assert "sealing key (its bytes)" in made.search.searched_for
 
 
-def test_ending_twice_is_harmless_and_says_so(on_disk):
+def test_ending_twice_is_harmless_and_says_so(on_disk: Any) -> None:
     first = end.end(on_disk)
     again = end.end(on_disk, by="somebody else")
     assert again.already
@@ -66,7 +70,7 @@ def test_ending_twice_is_harmless_and_says_so(on_disk):
     assert certificate.load(on_disk).by == "appliance"
 
 
-def test_a_list_for_the_next_deployment_is_not_touched_by_a_second_end(on_disk):
+def test_a_list_for_the_next_deployment_is_not_touched_by_a_second_end(on_disk: Any) -> None:
     end.end(on_disk)
     on_disk.watchlist.file.write_bytes(b"the next one's")
     again = end.end(on_disk)
@@ -74,10 +78,10 @@ def test_a_list_for_the_next_deployment_is_not_touched_by_a_second_end(on_disk):
     assert "not touched" in again.notes[0]
 
 
-def die_at(config, steps):
+def die_at(config: Any, steps: Any) -> None:
     count = 0
 
-    def step(_):
+    def step(_: Any) -> None:
         nonlocal count
         count += 1
         if count == steps:
@@ -87,7 +91,7 @@ def die_at(config, steps):
 
 
 @pytest.mark.parametrize("steps", range(1, 10))
-def test_an_end_that_was_killed_anywhere_is_continued(on_disk, tmp_path, steps, needles):
+def test_an_end_that_was_killed_anywhere_is_continued(on_disk: Any, tmp_path: Path, steps: Any, needles: Any) -> None:
     process = multiprocessing.get_context("fork").Process(target=die_at, args=(on_disk, steps))
     process.start()
     process.join(20)
@@ -103,7 +107,9 @@ def test_an_end_that_was_killed_anywhere_is_continued(on_disk, tmp_path, steps, 
     assert AuditRecord(on_disk.alerts.state_dir).verify().ok
 
 
-def test_a_copy_of_the_key_that_was_left_about_makes_the_end_incomplete(on_disk, tmp_path, secret):
+def test_a_copy_of_the_key_that_was_left_about_makes_the_end_incomplete(
+    on_disk: Any, tmp_path: Path, secret: Any
+) -> None:
     copy = tmp_path / "tmp" / "backup.txt"
     copy.write_bytes(b"x" * 2_000_000 + secret)
     done = end.end(on_disk)
@@ -112,7 +118,7 @@ def test_a_copy_of_the_key_that_was_left_about_makes_the_end_incomplete(on_disk,
     assert "not complete" in certificate.paths(on_disk)[1].read_text()
 
 
-def test_a_runtime_folder_of_a_dead_run_is_destroyed_and_a_living_ones_is_not(on_disk, tmp_path):
+def test_a_runtime_folder_of_a_dead_run_is_destroyed_and_a_living_ones_is_not(on_disk: Any, tmp_path: Path) -> None:
     for name in ("lfr-dead", "lfr-alive"):
         folder = tmp_path / "tmp" / name
         folder.mkdir()
@@ -138,7 +144,9 @@ time.sleep(60)
 
 
 @pytest.mark.parametrize(("manner", "ended_by"), [("polite", signal.SIGTERM), ("deaf", signal.SIGKILL)])
-def test_a_running_appliance_is_stopped_first(on_disk, monkeypatch, manner, ended_by):
+def test_a_running_appliance_is_stopped_first(
+    on_disk: Any, monkeypatch: pytest.MonkeyPatch, manner: Any, ended_by: Any
+) -> None:
     monkeypatch.setattr(running, "STOP_S", 0.5)
     on_disk.alerts.state_dir.mkdir(parents=True)
     lock = str(on_disk.alerts.state_dir / "run.lock")
@@ -154,7 +162,7 @@ def test_a_running_appliance_is_stopped_first(on_disk, monkeypatch, manner, ende
         runner.wait()
 
 
-def test_a_read_only_key_behind_a_link_is_destroyed_with_the_link(on_disk, tmp_path):
+def test_a_read_only_key_behind_a_link_is_destroyed_with_the_link(on_disk: Any, tmp_path: Path) -> None:
     real = tmp_path / "elsewhere.key"
     on_disk.watchlist.key.rename(real)
     real.chmod(0o400)
@@ -164,10 +172,10 @@ def test_a_read_only_key_behind_a_link_is_destroyed_with_the_link(on_disk, tmp_p
     assert not on_disk.watchlist.key.is_symlink()
 
 
-def test_what_cannot_be_destroyed_is_said_and_tried_again(on_disk, monkeypatch):
+def test_what_cannot_be_destroyed_is_said_and_tried_again(on_disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     real = destroy.shred
 
-    def failing(path):
+    def failing(path: Path) -> Any:
         if path == on_disk.watchlist.file:
             raise PermissionError(1, "Operation not permitted")
         return real(path)
@@ -182,7 +190,9 @@ def test_what_cannot_be_destroyed_is_said_and_tried_again(on_disk, monkeypatch):
     assert not on_disk.watchlist.file.exists()
 
 
-def test_a_copy_of_the_list_is_found_and_its_removal_by_hand_completes_the_certificate(on_disk, sealed):
+def test_a_copy_of_the_list_is_found_and_its_removal_by_hand_completes_the_certificate(
+    on_disk: Any, sealed: Any
+) -> None:
     copy = on_disk.watchlist.file.with_name("yesterday.lfrw")
     copy.write_bytes(sealed)
     done = end.end(on_disk)
@@ -199,7 +209,7 @@ def test_a_copy_of_the_list_is_found_and_its_removal_by_hand_completes_the_certi
     assert [record.act for record in Store(on_disk.alerts.state_dir).audit.records()] == acts, "once is enough"
 
 
-def test_a_pipe_in_the_place_of_list_and_key_does_not_hold_the_end_up(on_disk):
+def test_a_pipe_in_the_place_of_list_and_key_does_not_hold_the_end_up(on_disk: Any) -> None:
     for path in (on_disk.watchlist.file, on_disk.watchlist.key):
         path.unlink()
         os.mkfifo(path)
@@ -207,7 +217,7 @@ def test_a_pipe_in_the_place_of_list_and_key_does_not_hold_the_end_up(on_disk):
     assert not on_disk.watchlist.key.exists()
 
 
-def test_a_deployment_deep_down_in_long_folders_is_ended_too(on_disk, tmp_path, make_config):
+def test_a_deployment_deep_down_in_long_folders_is_ended_too(on_disk: Any, tmp_path: Path, make_config: Any) -> None:
     deep = tmp_path.joinpath(*["a-folder-with-a-long-name"] * 8)
     deep.mkdir(parents=True)
     config = make_config(watchlist__key=str(deep / "seal.key"))
@@ -216,7 +226,7 @@ def test_a_deployment_deep_down_in_long_folders_is_ended_too(on_disk, tmp_path, 
     assert not config.watchlist.key.exists()
 
 
-def test_damage_to_the_state_does_not_prevent_the_end(on_disk):
+def test_damage_to_the_state_does_not_prevent_the_end(on_disk: Any) -> None:
     started(on_disk)
     (on_disk.alerts.state_dir / "deployment.json").write_text('{"phase": "waiting"}')
     assert end.end(on_disk).complete
@@ -231,7 +241,9 @@ def test_damage_to_the_state_does_not_prevent_the_end(on_disk):
         {"deployment": "another-1"},
     ],
 )
-def test_a_state_that_claims_to_have_ended_or_to_be_anothers_is_not_believed(on_disk, needles, tmp_path, claims):
+def test_a_state_that_claims_to_have_ended_or_to_be_anothers_is_not_believed(
+    on_disk: Any, needles: Any, tmp_path: Path, claims: Any
+) -> None:
     started(on_disk)
     store = Store(on_disk.alerts.state_dir)
     store.path.write_text(json.dumps(json.loads(store.path.read_text()) | claims))
@@ -243,7 +255,7 @@ def test_a_state_that_claims_to_have_ended_or_to_be_anothers_is_not_believed(on_
     assert end.end(on_disk).already
 
 
-def test_another_deployments_state_is_not_ended_by_this_configuration(on_disk, make_config):
+def test_another_deployments_state_is_not_ended_by_this_configuration(on_disk: Any, make_config: Any) -> None:
     started(on_disk)
     other = make_config(deployment=dict(on_disk.deployment.model_dump(), id="other-2"))
     with pytest.raises(AuthorityError, match="belongs to the deployment croydon-1"):
@@ -251,7 +263,7 @@ def test_another_deployments_state_is_not_ended_by_this_configuration(on_disk, m
     assert on_disk.watchlist.key.exists()
 
 
-def test_a_late_start_ends_what_should_have_ended_and_purges_what_is_due(on_disk, journal, now):
+def test_a_late_start_ends_what_should_have_ended_and_purges_what_is_due(on_disk: Any, journal: Any, now: Any) -> None:
     started(on_disk)
     assert end.settle(on_disk, now=now + timedelta(hours=1)) == []
     done = end.settle(on_disk, now=now + timedelta(hours=5))
@@ -268,12 +280,12 @@ def test_a_late_start_ends_what_should_have_ended_and_purges_what_is_due(on_disk
     assert end.settle(on_disk, now=now + timedelta(hours=41)) == []
 
 
-def test_a_list_whose_deployment_never_started_is_left_alone_by_a_late_start(on_disk, now):
+def test_a_list_whose_deployment_never_started_is_left_alone_by_a_late_start(on_disk: Any, now: Any) -> None:
     assert end.settle(on_disk, now=now + timedelta(days=2)) == []
     assert on_disk.watchlist.key.exists()
 
 
-def test_the_certificate_says_on_top_when_there_was_nothing_left_to_search_for(on_disk):
+def test_the_certificate_says_on_top_when_there_was_nothing_left_to_search_for(on_disk: Any) -> None:
     for path in (on_disk.watchlist.key, on_disk.watchlist.file):
         path.unlink()
     end.end(on_disk)
@@ -282,7 +294,9 @@ def test_the_certificate_says_on_top_when_there_was_nothing_left_to_search_for(o
 
 
 @pytest.mark.parametrize("damage", ['{"phase": "ended"}', "", None])
-def test_a_late_start_ends_what_started_although_its_state_cannot_be_believed(on_disk, now, damage):
+def test_a_late_start_ends_what_started_although_its_state_cannot_be_believed(
+    on_disk: Any, now: Any, damage: Any
+) -> None:
     started(on_disk)
     path = Store(on_disk.alerts.state_dir).path
     path.unlink()
@@ -295,7 +309,7 @@ def test_a_late_start_ends_what_started_although_its_state_cannot_be_believed(on
     assert end.settle(on_disk, now=now + timedelta(hours=5)) == []
 
 
-def test_an_interrupted_end_is_continued_by_a_late_start(on_disk):
+def test_an_interrupted_end_is_continued_by_a_late_start(on_disk: Any) -> None:
     process = multiprocessing.get_context("fork").Process(target=die_at, args=(on_disk, 3))
     process.start()
     process.join(20)
@@ -303,7 +317,7 @@ def test_an_interrupted_end_is_continued_by_a_late_start(on_disk):
     assert Store(on_disk.alerts.state_dir).load().phase in ("ended", "purged")
 
 
-def test_alerts_are_purged_one_by_one_as_their_time_comes(on_disk, journal, now):
+def test_alerts_are_purged_one_by_one_as_their_time_comes(on_disk: Any, journal: Any, now: Any) -> None:
     end.end(on_disk, now=now)
     purged = end.purge(on_disk, now=now + timedelta(hours=24) - timedelta(minutes=25))
     assert purged.alerts == 3
@@ -312,7 +326,7 @@ def test_alerts_are_purged_one_by_one_as_their_time_comes(on_disk, journal, now)
     assert sum(counts.load(on_disk).slots["north"].values()) == 3
 
 
-def test_everything_may_be_purged_early_but_not_before_the_end(on_disk, journal):
+def test_everything_may_be_purged_early_but_not_before_the_end(on_disk: Any, journal: Any) -> None:
     with pytest.raises(LfrError, match="has not ended"):
         end.purge(on_disk, everything=True)
     end.end(on_disk)
@@ -320,7 +334,7 @@ def test_everything_may_be_purged_early_but_not_before_the_end(on_disk, journal)
     assert not (on_disk.alerts.state_dir / "journal.db").exists()
 
 
-def test_a_journal_that_cannot_be_read_is_destroyed_when_its_time_is_over(on_disk, journal, now):
+def test_a_journal_that_cannot_be_read_is_destroyed_when_its_time_is_over(on_disk: Any, journal: Any, now: Any) -> None:
     end.end(on_disk, now=now)
     (on_disk.alerts.state_dir / "journal.db").write_bytes(b"this is no database " * 500)
     assert end.purge_due(on_disk) == now + timedelta(hours=24)
@@ -330,7 +344,7 @@ def test_a_journal_that_cannot_be_read_is_destroyed_when_its_time_is_over(on_dis
     assert not (on_disk.alerts.state_dir / "journal.key").exists()
 
 
-def test_the_report_is_written_by_the_end_also_with_a_damaged_journal(on_disk, journal, now):
+def test_the_report_is_written_by_the_end_also_with_a_damaged_journal(on_disk: Any, journal: Any, now: Any) -> None:
     counts.freeze(on_disk)
     (on_disk.alerts.state_dir / "journal.db").write_bytes(b"this is no database " * 500)
     done = end.end(on_disk, now=now)
@@ -338,13 +352,13 @@ def test_the_report_is_written_by_the_end_also_with_a_damaged_journal(on_disk, j
     assert "report could not be written" in done.notes[0]
 
 
-def test_an_end_is_quick(on_disk):
+def test_an_end_is_quick(on_disk: Any) -> None:
     began = time.perf_counter()
     end.end(on_disk)
     assert time.perf_counter() - began < 3
 
 
-def test_the_certificate_says_what_it_cannot_promise_and_holds_the_anchor(on_disk, secret):
+def test_the_certificate_says_what_it_cannot_promise_and_holds_the_anchor(on_disk: Any, secret: Any) -> None:
     end.end(on_disk)
     as_json, as_html = certificate.paths(on_disk)
     page = as_html.read_text()

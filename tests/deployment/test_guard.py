@@ -1,5 +1,7 @@
 """The guard stops for a rate that is surely above the limit, and not for chance."""
 
+from typing import Any
+
 import pytest
 
 from appliance.deployment import guard
@@ -20,29 +22,29 @@ from appliance.deployment import guard
         (10, 3_147_436, "ok"),
     ],
 )
-def test_states(false_alerts, people, state):
+def test_states(false_alerts: Any, people: Any, state: Any) -> None:
     assert guard.assess(false_alerts, people, 0.001).state == state
 
 
-def test_only_a_breach_stops_and_only_where_that_is_asked_for():
+def test_only_a_breach_stops_and_only_where_that_is_asked_for() -> None:
     assert not guard.assess(30, 15_000, 0.001, "warn").stop
     assert guard.assess(30, 15_000, 0.001, "stop").stop
     assert not guard.assess(20, 15_000, 0.001, "stop").stop
 
 
-def test_more_false_alerts_than_people_divide_nothing_by_zero():
+def test_more_false_alerts_than_people_divide_nothing_by_zero() -> None:
     found = guard.assess(3, 0, 0.001)
     assert found.rate == 1.0
     assert found.state == "breach"
 
 
 @pytest.mark.parametrize("limit", [0.0, 1.0])
-def test_limits_at_their_ends(limit):
+def test_limits_at_their_ends(limit: Any) -> None:
     assert guard.assess(0, 100, limit).state == "ok"
     assert guard.assess(5, 100, limit).state == ("breach" if limit == 0 else "ok")
 
 
-def test_the_sentence_is_plain():
+def test_the_sentence_is_plain() -> None:
     text = guard.assess(30, 15_000, 0.001, "stop").sentence
     assert text == (
         "30 false alerts among 15,000 people seen (1 in 500) is above the limit of 1 in 1,000 with 95 % confidence: "
@@ -51,5 +53,5 @@ def test_the_sentence_is_plain():
 
 
 @pytest.mark.parametrize(("rate", "text"), [(0, "none"), (1 / 6031, "1 in 6,030"), (0.3, "1 in 3.3"), (1.0, "100%")])
-def test_one_in(rate, text):
+def test_one_in(rate: Any, text: Any) -> None:
     assert guard.one_in(rate) == text

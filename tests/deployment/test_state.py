@@ -2,7 +2,9 @@
 
 import json
 import os
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,24 +14,24 @@ from appliance.deployment.state import DeploymentState, Store, Tally, UsedList, 
 
 
 @pytest.fixture
-def store(config):
+def store(config: Any) -> Any:
     made = Store(config.alerts.state_dir)
     made.take_up(config)
     return made
 
 
-def run(store):
+def run(store: Any) -> Any:
     return store.change(lambda state: state.model_copy(update={"phase": "running"}), "deployment.start", "appliance")
 
 
-def test_taking_up_twice_changes_nothing(store, config):
+def test_taking_up_twice_changes_nothing(store: Any, config: Any) -> None:
     before = store.path.read_bytes()
     assert store.take_up(config).phase == "waiting"
     assert store.path.read_bytes() == before
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b'{"v": 1, "deployment": "croydon-1"}'])
-def test_an_edited_or_removed_state_is_refused(store, content):
+def test_an_edited_or_removed_state_is_refused(store: Any, content: Any) -> None:
     run(store)
     store.path.unlink()
     if content is not None:
@@ -38,7 +40,7 @@ def test_an_edited_or_removed_state_is_refused(store, content):
         Store(store.state_dir).load()
 
 
-def test_an_older_state_that_was_put_back_is_refused(store):
+def test_an_older_state_that_was_put_back_is_refused(store: Any) -> None:
     older = store.path.read_bytes()
     run(store)
     store.path.write_bytes(older)
@@ -46,13 +48,13 @@ def test_an_older_state_that_was_put_back_is_refused(store):
         store.load()
 
 
-def test_a_state_without_the_record_that_knows_it_is_refused(store):
+def test_a_state_without_the_record_that_knows_it_is_refused(store: Any) -> None:
     store.audit.path.unlink()
     with pytest.raises(AuthorityError, match="knows nothing of it"):
         Store(store.state_dir).load()
 
 
-def test_a_record_that_was_cut_together_with_its_head_does_not_fit_the_state(store):
+def test_a_record_that_was_cut_together_with_its_head_does_not_fit_the_state(store: Any) -> None:
     run(store)
     assert store.verify().ok
     lines = store.audit.path.read_bytes().splitlines(keepends=True)
@@ -66,7 +68,7 @@ def test_a_record_that_was_cut_together_with_its_head_does_not_fit_the_state(sto
     assert "knows nothing of it" in Store(store.state_dir).verify().problems[0]
 
 
-def test_a_pipe_in_the_place_of_the_state_is_refused_and_not_waited_for(store):
+def test_a_pipe_in_the_place_of_the_state_is_refused_and_not_waited_for(store: Any) -> None:
     store.path.unlink()
     os.mkfifo(store.path)
     with pytest.raises(AuthorityError, match="is not a file"):
@@ -74,7 +76,7 @@ def test_a_pipe_in_the_place_of_the_state_is_refused_and_not_waited_for(store):
     assert store.peek() is None
 
 
-def test_a_power_cut_between_record_and_file_is_mended(store):
+def test_a_power_cut_between_record_and_file_is_mended(store: Any) -> None:
     older = store.path.read_bytes()
     run(store)
     newer = store.path.read_bytes()
@@ -84,19 +86,21 @@ def test_a_power_cut_between_record_and_file_is_mended(store):
     assert store.path.read_bytes() == newer
 
 
-def test_a_power_cut_before_the_record_changes_nothing(store):
+def test_a_power_cut_before_the_record_changes_nothing(store: Any) -> None:
     (store.state_dir / ".deployment.json.next").write_bytes(b'{"v": 1}')
     assert Store(store.state_dir).load().phase == "waiting"
 
 
-def test_a_change_is_seen_by_a_store_that_read_before(store):
+def test_a_change_is_seen_by_a_store_that_read_before(store: Any) -> None:
     reader = Store(store.state_dir)
     assert reader.load().phase == "waiting"
     run(store)
     assert reader.load().phase == "running"
 
 
-def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(store, config, make_config):
+def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(
+    store: Any, config: Any, make_config: Any
+) -> None:
     other = make_config(deployment=dict(config.deployment.model_dump(), id="next-2"))
     with pytest.raises(AuthorityError, match="has not ended"):
         store.take_up(other)
@@ -110,7 +114,7 @@ def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(stor
     assert AuditRecord(store.state_dir).verify().ok
 
 
-def test_a_list_is_remembered_by_counts_only(now):
+def test_a_list_is_remembered_by_counts_only(now: Any) -> None:
     people = [
         SimpleNamespace(id="W-1", category="violence", response="red", label="A name"),
         SimpleNamespace(id="W-2", category="missing", response="green", label="Another"),
@@ -126,11 +130,11 @@ def test_a_list_is_remembered_by_counts_only(now):
     assert len(add_list(add_list(state, record), record).lists) == 1
 
 
-def test_an_empty_list_is_counted(now):
+def test_an_empty_list_is_counted(now: Any) -> None:
     assert UsedList.of([], "d").by_category == {}
 
 
-def test_the_tally_adds_up_and_survives(tmp_path, now):
+def test_the_tally_adds_up_and_survives(tmp_path: Path, now: Any) -> None:
     tally = Tally(deployment="x")
     tally.add("north", 3, now, faces=5, frames=100)
     tally.add("north", 2, now, faces=1)
@@ -144,6 +148,6 @@ def test_the_tally_adds_up_and_survives(tmp_path, now):
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"cameras": {"a": {"people_seen": -1}}}'])
-def test_a_damaged_tally_reads_as_empty(tmp_path, content):
+def test_a_damaged_tally_reads_as_empty(tmp_path: Path, content: Any) -> None:
     (tmp_path / "tally.json").write_bytes(content)
     assert Tally.load(tmp_path).people_seen == 0

@@ -2,8 +2,10 @@
 
 import os
 import socket
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from appliance.supervision.run_folder import RunLock
 ROOT = Path(__file__).parents[2]
 
 
-def config_of(folder: Path, **sections):
+def config_of(folder: Path, **sections: Any) -> Any:
     document = {
         "deployment": {"id": "test", "starts": "2026-11-21T10:00:00Z", "ends": "2026-11-21T16:00:00Z"},
         "watchlist": {"file": "list.lfrw", "key": "seal.key"},
@@ -39,11 +41,11 @@ def free_listen() -> str:
         return f"127.0.0.1:{sock.getsockname()[1]}"
 
 
-def levels(findings) -> list[str]:
+def levels(findings: Any) -> list[str]:
     return [finding.level for finding in findings]
 
 
-def test_the_van_configuration_is_complete_and_loads():
+def test_the_van_configuration_is_complete_and_loads() -> None:
     config = configuration.load(ROOT / "config" / "van.yaml")
     assert not authority.check(config, None, config.deployment.starts, 0.5)
     text = (ROOT / "config" / "van.yaml").read_text()
@@ -52,7 +54,7 @@ def test_the_van_configuration_is_complete_and_loads():
             assert f"{key}:" in text, f"{key} is not explained"
 
 
-def test_everything_wrong_is_told_at_once_and_nothing_raises(tmp_path):
+def test_everything_wrong_is_told_at_once_and_nothing_raises(tmp_path: Path) -> None:
     findings = examination.examine(config_of(tmp_path, models={"dir": str(tmp_path)}), look_s=0)
     failing = {finding.area for finding in findings if finding.level == "fail"}
     assert {"record", "models", "watchlist", "provider"} <= failing
@@ -60,14 +62,16 @@ def test_everything_wrong_is_told_at_once_and_nothing_raises(tmp_path):
     assert all(finding.remedy for finding in findings if finding.level == "fail")
 
 
-def test_a_window_that_is_over_fails_and_one_that_waits_does_not(tmp_path, monkeypatch):
+def test_a_window_that_is_over_fails_and_one_that_waits_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for moment, level in ((datetime(2026, 11, 21, 9, tzinfo=UTC), "ok"), (datetime(2026, 11, 22, tzinfo=UTC), "fail")):
         monkeypatch.setattr(examination, "utc_now", lambda moment=moment: moment)
         found = [one for one in examination.examine(config_of(tmp_path), look_s=0) if one.area == "window"]
         assert levels(found) == [level]
 
 
-def test_a_taken_port_fails_and_two_uses_of_one_port_fail(tmp_path):
+def test_a_taken_port_fails_and_two_uses_of_one_port_fail(tmp_path: Path) -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen()
@@ -78,7 +82,7 @@ def test_a_taken_port_fails_and_two_uses_of_one_port_fail(tmp_path):
     assert any("are both" in finding.text for finding in machine.ports(same))
 
 
-def test_one_port_under_two_names_of_this_machine_fails(tmp_path):
+def test_one_port_under_two_names_of_this_machine_fails(tmp_path: Path) -> None:
     alerts = {"state_dir": "state", "publish": "tcp://localhost:5557", "replay": "tcp://127.0.0.1:5557"}
     assert any("are both" in finding.text for finding in machine.ports(config_of(tmp_path, alerts=alerts)))
 
@@ -87,7 +91,7 @@ def test_one_port_under_two_names_of_this_machine_fails(tmp_path):
     ("name", "why"),
     [("gone/p", "there is no folder"), ("taken", "is in the way"), ("p" * 100, "is longer than 107 bytes")],
 )
-def test_a_socket_that_cannot_be_made_fails_and_keeps_a_run_from_starting(tmp_path, name, why):
+def test_a_socket_that_cannot_be_made_fails_and_keeps_a_run_from_starting(tmp_path: Path, name: Any, why: Any) -> None:
     (tmp_path / "taken").touch()
     alerts = {"state_dir": "state", "publish": f"ipc://{tmp_path}/{name}", "replay": f"ipc://{tmp_path}/r"}
     config = config_of(tmp_path, alerts=alerts, metrics={"listen": free_listen()})
@@ -98,7 +102,7 @@ def test_a_socket_that_cannot_be_made_fails_and_keeps_a_run_from_starting(tmp_pa
         addresses.require_free(config, wait_s=0)
 
 
-def test_a_console_that_nobody_can_use_is_told(tmp_path):
+def test_a_console_that_nobody_can_use_is_told(tmp_path: Path) -> None:
     console = {"listen": "127.0.0.1:8080", "tls_cert": "a.pem", "tls_key": "a.key"}
     found = list(machine.console(config_of(tmp_path, console=console)))
     assert [(one.level, one.area) for one in found] == [("fail", "console"), ("warn", "console")]
@@ -113,7 +117,7 @@ def test_a_console_that_nobody_can_use_is_told(tmp_path):
     assert levels(machine.console(config_of(tmp_path, console=console))) == ["fail", "ok"]
 
 
-def test_ports_of_a_running_appliance_are_not_called_taken(tmp_path):
+def test_ports_of_a_running_appliance_are_not_called_taken(tmp_path: Path) -> None:
     config = config_of(tmp_path)
     lock = RunLock(config.alerts.state_dir)
     try:
@@ -124,21 +128,21 @@ def test_ports_of_a_running_appliance_are_not_called_taken(tmp_path):
     assert str(os.getpid()) in found[0].text
 
 
-def test_a_key_that_others_can_read_fails_with_the_command_that_mends_it(tmp_path):
+def test_a_key_that_others_can_read_fails_with_the_command_that_mends_it(tmp_path: Path) -> None:
     (tmp_path / "seal.key").touch(mode=0o644)
     found = list(machine.secrets(config_of(tmp_path)))
     assert levels(found) == ["fail"]
     assert found[0].remedy == f"Run: chmod 600 {tmp_path / 'seal.key'}"
 
 
-def test_a_state_folder_on_a_durable_disk_is_measured(tmp_path):
+def test_a_state_folder_on_a_durable_disk_is_measured(tmp_path: Path) -> None:
     found = list(machine.disk(config_of(tmp_path)))
     assert any("durable after" in finding.text for finding in found)
     assert not (tmp_path / "state").exists(), "the doctor leaves nothing behind"
 
 
-def test_a_refusal_of_the_machine_is_a_finding(tmp_path):
-    def check():
+def test_a_refusal_of_the_machine_is_a_finding(tmp_path: Path) -> None:
+    def check() -> Iterator[Any]:
         (tmp_path / "missing").read_bytes()
         yield
 
@@ -149,20 +153,20 @@ class Detector:
     def __init__(self, height: float) -> None:
         self.name, self.height = "fake", height
 
-    def detect(self, frame_bgr):
+    def detect(self, frame_bgr: Any) -> Any:
         box = np.array([[10, 10, 10 + self.height * 0.8, 10 + self.height]], np.float32)
         return Faces(box, np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32))
 
 
 @pytest.mark.parametrize(("height", "said"), [(20.0, ["ok", "warn"]), (60.0, ["ok"])])
-def test_a_camera_is_looked_through_and_faces_too_small_are_said(tmp_path, height, said):
+def test_a_camera_is_looked_through_and_faces_too_small_are_said(tmp_path: Path, height: Any, said: Any) -> None:
     found = list(cameras.cameras(config_of(tmp_path), cameras.FaceLooker(Detector(height), 0.5), look_s=0.8))
     assert levels(found) == said
     assert "320×240" in found[0].text
     assert f"{height:.0f} to {height:.0f} pixels high" in found[0].text
 
 
-def test_a_camera_that_can_never_work_fails_and_does_not_hold_up_the_others(tmp_path):
+def test_a_camera_that_can_never_work_fails_and_does_not_hold_up_the_others(tmp_path: Path) -> None:
     cameras = [
         {"name": "gone", "source": "clips/gone.mp4"},
         {"name": "north", "source": "test:?size=320x240&fps=20"},
@@ -171,7 +175,7 @@ def test_a_camera_that_can_never_work_fails_and_does_not_hold_up_the_others(tmp_
     assert levels(found) == ["fail", "ok"]
 
 
-def test_a_silent_camera_is_told_without_its_password(tmp_path):
+def test_a_silent_camera_is_told_without_its_password(tmp_path: Path) -> None:
     camera = Camera(name="north", source="rtsp://user:secret@10.0.0.1/stream")
     found = list(cameras.judge(camera, cameras.Look()))
     assert levels(found) == ["fail"]

@@ -5,7 +5,10 @@ import queue
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
@@ -25,7 +28,7 @@ from appliance.stream.wire import body_of
 
 
 @pytest.fixture
-def folder():
+def folder() -> Iterator[Any]:
     with short_folder() as made:
         yield made
 
@@ -41,10 +44,10 @@ class Peer:
             self.socket.setsockopt(zmq.SUBSCRIBE, b"")
         self.socket.connect(endpoint)
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         self.context.destroy(linger=0)
 
     def send(self, *frames: bytes) -> None:
@@ -58,12 +61,12 @@ class Peer:
         return self.hear()
 
 
-def alert_frames(made=None, *, header: bytes | None = None, jpgs=None) -> list[bytes]:
+def alert_frames(made: Any = None, *, header: bytes | None = None, jpgs: Any = None) -> list[bytes]:
     return [b"alert", body_of(made or alert()) if header is None else header, *(jpgs or map(bytes, pictures()))]
 
 
 class TestCameras:
-    def test_an_alert_is_acknowledged_with_its_number_and_a_repetition_too(self, folder):
+    def test_an_alert_is_acknowledged_with_its_number_and_a_repetition_too(self, folder: Path) -> None:
         with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:
             made = alert("N-1")
             assert camera.ask(*alert_frames(made)) == [b"ack", made.id.encode(), b"1"]
@@ -73,7 +76,7 @@ class TestCameras:
             seen = sighting()
             assert camera.ask(b"sighting", body_of(seen)) == [b"ack", seen.id.encode(), b"2"]
 
-    def test_a_second_alert_within_the_cool_down_is_said(self, folder):
+    def test_a_second_alert_within_the_cool_down_is_said(self, folder: Path) -> None:
         with (
             capture_logs() as said,
             running(settings(folder)) as hub,
@@ -83,7 +86,7 @@ class TestCameras:
                 camera.ask(*alert_frames(made))
         assert [(one["camera"], one["seq"]) for one in said if "cool-down" in one["event"]] == [("north", 1)]
 
-    def test_what_is_published_is_in_the_journal_already(self, folder):
+    def test_what_is_published_is_in_the_journal_already(self, folder: Path) -> None:
         with (
             running(settings(folder)) as hub,
             Peer(zmq.DEALER, hub.settings.cameras) as camera,
@@ -100,7 +103,7 @@ class TestCameras:
             assert published["published_at"] >= published["captured_at"]
             assert client.fetch(made.id).header.model_dump(mode="json") == published
 
-    def test_commit_comes_before_acknowledgement_and_that_before_publication(self, folder):
+    def test_commit_comes_before_acknowledgement_and_that_before_publication(self, folder: Path) -> None:
         reached: queue.Queue[str] = queue.Queue()
         go_on = threading.Semaphore(0)
 
@@ -127,7 +130,7 @@ class TestCameras:
             go_on.release()
             assert reader.hear()[0] == b"alert"
 
-    def test_a_full_disk_is_a_refusal_that_says_to_retry_and_never_an_acknowledgement(self, folder):
+    def test_a_full_disk_is_a_refusal_that_says_to_retry_and_never_an_acknowledgement(self, folder: Path) -> None:
         with (
             running(settings(folder)) as hub,
             Peer(zmq.DEALER, hub.settings.cameras) as camera,
@@ -161,7 +164,7 @@ class TestCameras:
         ],
         ids=["two pictures", "no JPEG", "picture too large", "torn JSON", "fields missing", "header too long", "name"],
     )
-    def test_a_bad_alert_is_refused_for_good_and_counted(self, folder, frames, why):
+    def test_a_bad_alert_is_refused_for_good_and_counted(self, folder: Path, frames: Any, why: Any) -> None:
         with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:
             verb, _, reason = camera.ask(*frames(alert()))
             assert verb == b"nack"
@@ -170,7 +173,7 @@ class TestCameras:
             assert sum(s.value for s in hub.meter.snapshot() if s.name == "lfr_hub_refused_messages_total") == 1
             assert hub.journal.newest == 0
 
-    def test_previews_and_status_pass_through_and_status_names_the_newest_number(self, folder):
+    def test_previews_and_status_pass_through_and_status_names_the_newest_number(self, folder: Path) -> None:
         with (
             running(settings(folder)) as hub,
             Peer(zmq.DEALER, hub.settings.cameras) as camera,
@@ -188,13 +191,13 @@ class TestCameras:
             assert (topic, told["seq"], told["epoch"], told["people_seen"]) == (b"status", 1, hub.journal.epoch, 7)
             assert told["degraded"] == []
 
-    def test_a_silent_supervisor_is_said_by_the_hub_itself(self, folder):
+    def test_a_silent_supervisor_is_said_by_the_hub_itself(self, folder: Path) -> None:
         with running(settings(folder)) as hub, Peer(zmq.SUB, hub.settings.publish) as reader:
             topic, header = reader.hear(6)
             assert topic == b"status"
             assert json.loads(header)["degraded"][0]["code"] == "supervisor"
 
-    def test_latency_and_counts_are_measured_and_begin_where_the_journal_stands(self, folder):
+    def test_latency_and_counts_are_measured_and_begin_where_the_journal_stands(self, folder: Path) -> None:
         for alerts_before in (0, 1):
             with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:
                 labels = {"camera": "north", "category": "violence"}
@@ -204,7 +207,7 @@ class TestCameras:
                 assert hub.meter.value("lfr_alerts_total", **labels) == alerts_before + 1
                 assert 2 <= hub.meter.value("lfr_alert_latency_seconds", camera="north") < 10
 
-    def test_labels_without_a_bound_do_not_bring_it_down(self, folder):
+    def test_labels_without_a_bound_do_not_bring_it_down(self, folder: Path) -> None:
         with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:
             for number in range(520):
                 hub._count("lfr_test_total", reason=str(number))
@@ -214,7 +217,7 @@ class TestCameras:
 
 class TestReaders:
     @pytest.fixture
-    def hub(self, folder):
+    def hub(self, folder: Path) -> Iterator[Any]:
         acts = []
         with running(
             settings(folder, audit=lambda _: lambda act, by, details: acts.append((act, by, details)))
@@ -223,16 +226,16 @@ class TestReaders:
             yield made
 
     @pytest.fixture
-    def client(self, hub):
+    def client(self, hub: Any) -> Iterator[Any]:
         with HubClient(hub.settings.replay) as made:
             yield made
 
-    def put(self, hub, *made):
+    def put(self, hub: Any, *made: Any) -> None:
         with Peer(zmq.DEALER, hub.settings.cameras) as camera:
             for one in made:
                 assert camera.ask(*alert_frames(one))[0] == b"ack"
 
-    def test_replay_answers_in_parts_with_where_to_go_on(self, hub, client):
+    def test_replay_answers_in_parts_with_where_to_go_on(self, hub: Any, client: Any) -> None:
         self.put(hub, *(alert() for _ in range(5)))
         part = client.replay(2, limit=2, pictures=True)
         assert [event.seq for event in part.events] == [2, 3]
@@ -243,7 +246,7 @@ class TestReaders:
         assert rest.events[0].pictures == ()
         assert client.replay(100).events == ()
 
-    def test_a_decision_is_journaled_published_audited_and_answered_the_same_again(self, hub, client):
+    def test_a_decision_is_journaled_published_audited_and_answered_the_same_again(self, hub: Any, client: Any) -> None:
         made = alert()
         self.put(hub, made)
         with Peer(zmq.SUB, hub.settings.publish) as reader:
@@ -264,7 +267,7 @@ class TestReaders:
         assert (details["alert"], details["value"], details["reason"]) == (made.id, "match", "same scar")
         assert "his name" not in str(details)
 
-    def test_a_decision_on_nothing_or_in_the_future_is_refused(self, hub, client):
+    def test_a_decision_on_nothing_or_in_the_future_is_refused(self, hub: Any, client: Any) -> None:
         made = alert()
         self.put(hub, made)
         with pytest.raises(UnknownAlert):
@@ -276,11 +279,11 @@ class TestReaders:
         with pytest.raises(RequestRefused, match="says match or no_match"):
             client.decide(decision(made.id, value="arrested"))
 
-    def test_acts_reach_the_audit_record(self, hub, client):
+    def test_acts_reach_the_audit_record(self, hub: Any, client: Any) -> None:
         client.record("view.alert", "PC Singh", {"alert": "a-1"})
         assert hub.acts == [("view.alert", "PC Singh", {"alert": "a-1"})]
 
-    def test_a_reader_that_takes_nothing_cannot_hold_up_an_alert(self, hub, client):
+    def test_a_reader_that_takes_nothing_cannot_hold_up_an_alert(self, hub: Any, client: Any) -> None:
         self.put(hub, *(alert() for _ in range(40)))
         with Peer(zmq.DEALER, hub.settings.replay) as greedy:
             greedy.socket.setsockopt(zmq.RCVHWM, 1)
@@ -292,7 +295,7 @@ class TestReaders:
             assert client.replay(41).events[0].seq == 41
             assert time.monotonic() - started < 2
 
-    def test_too_many_replays_of_one_reader_are_refused_not_queued(self, hub):
+    def test_too_many_replays_of_one_reader_are_refused_not_queued(self, hub: Any) -> None:
         with Peer(zmq.DEALER, hub.settings.replay) as reader:
             for number in range(16):
                 reader.send(b"replay", str(number).encode(), b'{"from": 1}')
@@ -317,7 +320,7 @@ class TestReaders:
         ],
         ids=lambda value: value if isinstance(value, str) else value[0].decode() + str(len(value)),
     )
-    def test_a_bad_request_is_answered_with_a_plain_sentence(self, hub, frames, code):
+    def test_a_bad_request_is_answered_with_a_plain_sentence(self, hub: Any, frames: Any, code: Any) -> None:
         with Peer(zmq.DEALER, hub.settings.replay) as reader:
             kind, _, body = reader.ask(*frames)
             assert (kind, json.loads(body)["code"]) == (b"error", code)
@@ -325,10 +328,10 @@ class TestReaders:
 
 
 class TestAudit:
-    def test_decisions_wait_while_the_record_cannot_be_written_and_are_written_then(self, folder):
+    def test_decisions_wait_while_the_record_cannot_be_written_and_are_written_then(self, folder: Path) -> None:
         acts, broken = [], [True]
 
-        def sink(act, by, details):
+        def sink(act: Any, by: Any, details: Any) -> None:
             if broken:
                 raise OSError(28, "No space left on device")
             acts.append(details["value"])
@@ -347,7 +350,7 @@ class TestAudit:
             assert acts == ["match", "lost"]
             assert hub.trouble == {}
 
-    def test_what_was_journaled_but_not_recorded_before_a_crash_is_recorded_at_the_start(self, folder):
+    def test_what_was_journaled_but_not_recorded_before_a_crash_is_recorded_at_the_start(self, folder: Path) -> None:
         with running(settings(folder)) as hub, HubClient(hub.settings.replay) as client:
             made = alert()
             with Peer(zmq.DEALER, hub.settings.cameras) as camera:
@@ -361,7 +364,7 @@ class TestAudit:
 
 
 class TestPurge:
-    def test_old_alerts_go_by_themselves_at_the_start_also_after_a_power_cut(self, folder):
+    def test_old_alerts_go_by_themselves_at_the_start_also_after_a_power_cut(self, folder: Path) -> None:
         with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:
             camera.ask(*alert_frames(alert(at=utc_now() - timedelta(hours=23))))
             camera.ask(*alert_frames(alert()))
@@ -372,12 +375,12 @@ class TestPurge:
             assert hub.meter.value("lfr_alerts_total", camera="north", category="violence") == 2
         assert [(act, by) for act, by, _ in acts] == [("purge", "appliance")]
 
-    def test_whoever_keeps_counts_is_told_while_the_journal_still_holds_what_goes(self, folder):
+    def test_whoever_keeps_counts_is_told_while_the_journal_still_holds_what_goes(self, folder: Path) -> None:
         with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:
             camera.ask(*alert_frames(alert(at=utc_now() - timedelta(hours=23))))
         held = []
 
-        def count():
+        def count() -> None:
             with Journal.open_reader(folder / "state") as journal:
                 held.append(len(list(journal.events())))
 
@@ -389,41 +392,41 @@ class TestPurge:
 
 
 class TestAddresses:
-    def test_a_second_hub_is_told_that_the_address_is_taken_and_the_first_goes_on(self, folder):
+    def test_a_second_hub_is_told_that_the_address_is_taken_and_the_first_goes_on(self, folder: Path) -> None:
         with running(settings(folder)) as hub, HubClient(hub.settings.replay) as client:
             with pytest.raises(StreamError, match="taken by another process"):
                 Hub(settings(folder, state_dir=folder / "other"))
             assert client.replay(1).newest == 0
 
-    def test_a_taken_port_is_said(self, folder):
+    def test_a_taken_port_is_said(self, folder: Path) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             with pytest.raises(StreamError, match="taken by another process"):
                 Hub(settings(folder, publish=f"tcp://127.0.0.1:{taken.getsockname()[1]}"))
 
-    def test_the_socket_of_a_killed_hub_is_replaced(self, folder):
+    def test_the_socket_of_a_killed_hub_is_replaced(self, folder: Path) -> None:
         left = socket.socket(socket.AF_UNIX)
         left.bind(str(folder / "replay"))
         left.close()
         with running(settings(folder)) as hub, HubClient(hub.settings.replay) as client:
             assert client.replay(1).newest == 0
 
-    def test_a_file_in_the_way_is_left_alone(self, folder):
+    def test_a_file_in_the_way_is_left_alone(self, folder: Path) -> None:
         (folder / "replay").write_text("a letter")
         with pytest.raises(StreamError, match="is in the way"):
             Hub(settings(folder))
         assert (folder / "replay").read_text() == "a letter"
 
-    def test_sockets_are_for_the_owner_alone(self, folder):
+    def test_sockets_are_for_the_owner_alone(self, folder: Path) -> None:
         with running(settings(folder)):
             assert {path.stat().st_mode & 0o077 for path in folder.iterdir() if path.is_socket()} == {0}
 
-    def test_a_path_that_is_too_long_is_said(self, folder):
+    def test_a_path_that_is_too_long_is_said(self, folder: Path) -> None:
         with pytest.raises(StreamError, match="too long"):
             Hub(settings(folder, publish=f"ipc://{folder}/{'p' * 120}"))
 
-    def test_a_journal_that_cannot_be_opened_leaves_no_socket_behind(self, folder):
+    def test_a_journal_that_cannot_be_opened_leaves_no_socket_behind(self, folder: Path) -> None:
         (folder / "state").write_text("")
         with pytest.raises(JournalError):
             Hub(settings(folder))
@@ -444,7 +447,7 @@ FRAMES = st.one_of(
 )
 
 
-def test_nothing_that_arrives_brings_the_hub_down(folder):
+def test_nothing_that_arrives_brings_the_hub_down(folder: Path) -> None:
     with (
         running(settings(folder)) as hub,
         Peer(zmq.DEALER, hub.settings.cameras) as camera,
@@ -456,7 +459,7 @@ def test_nothing_that_arrives_brings_the_hub_down(folder):
             max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
         )
         @given(st.lists(FRAMES, min_size=1, max_size=12))
-        def throw(frames):
+        def throw(frames: Any) -> None:
             camera.send(*frames)
             reader.send(*frames)
 

@@ -1,6 +1,9 @@
 """A camera keeps each alert until the hub has it, never waits for the hub, and says what was lost."""
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
@@ -15,23 +18,23 @@ from appliance.stream.outbox import Outbox
 
 
 @pytest.fixture
-def folder():
+def folder() -> Iterator[Any]:
     with short_folder() as made:
         yield made
 
 
 @pytest.fixture
-def meter():
+def meter() -> Any:
     return Meter()
 
 
 @pytest.fixture
-def outbox(folder, meter):
+def outbox(folder: Path, meter: Any) -> Iterator[Any]:
     with Outbox(settings(folder).cameras, "north", meter, resend_s=0.2) as made:
         yield made
 
 
-def test_pictures_are_overwritten_once_the_hub_has_the_alert(folder, outbox):
+def test_pictures_are_overwritten_once_the_hub_has_the_alert(folder: Path, outbox: Any) -> None:
     own = pictures()
     outbox.send_alert(alert(), own)
     assert own[0].startswith(b"\xff\xd8")
@@ -42,7 +45,7 @@ def test_pictures_are_overwritten_once_the_hub_has_the_alert(folder, outbox):
         assert journal.stored(1, 1)[0].pictures == tuple(bytes(one) for one in pictures())
 
 
-def test_without_a_hub_nothing_blocks_and_everything_is_kept(folder, outbox):
+def test_without_a_hub_nothing_blocks_and_everything_is_kept(folder: Path, outbox: Any) -> None:
     started = time.monotonic()
     made = [alert() for _ in range(20)]
     for one in made:
@@ -60,7 +63,7 @@ def test_without_a_hub_nothing_blocks_and_everything_is_kept(folder, outbox):
     assert (outbox.lost, outbox.trouble) == (0, "")
 
 
-def test_alerts_go_on_through_a_hub_that_was_away(folder, outbox):
+def test_alerts_go_on_through_a_hub_that_was_away(folder: Path, outbox: Any) -> None:
     for _ in range(3):
         with running(settings(folder)):
             outbox.send_alert(alert(), pictures())
@@ -72,7 +75,7 @@ def test_alerts_go_on_through_a_hub_that_was_away(folder, outbox):
         assert journal.tally().alerts_total == 6
 
 
-def test_a_full_outbox_gives_up_the_oldest_and_says_so(folder, meter):
+def test_a_full_outbox_gives_up_the_oldest_and_says_so(folder: Path, meter: Any) -> None:
     with Outbox(settings(folder).cameras, "north", meter, capacity=2) as outbox:
         kept = [pictures() for _ in range(3)]
         for own in kept:
@@ -83,7 +86,7 @@ def test_a_full_outbox_gives_up_the_oldest_and_says_so(folder, meter):
         assert set(kept[0][0]) == {0}
 
 
-def test_what_is_left_at_the_end_is_wiped_counted_and_said(folder, meter):
+def test_what_is_left_at_the_end_is_wiped_counted_and_said(folder: Path, meter: Any) -> None:
     outbox = Outbox(settings(folder).cameras, "north", meter)
     own = pictures()
     outbox.send_alert(alert(), own)
@@ -93,7 +96,7 @@ def test_what_is_left_at_the_end_is_wiped_counted_and_said(folder, meter):
     assert "not taken by the hub" in outbox.trouble
 
 
-def test_an_alert_that_can_never_be_taken_is_refused_before_it_is_kept(outbox):
+def test_an_alert_that_can_never_be_taken_is_refused_before_it_is_kept(outbox: Any) -> None:
     with pytest.raises(StreamError, match="not a JPEG"):
         outbox.send_alert(alert(), [b"GIF89a"] * 3)
     with pytest.raises(StreamError, match="3 pictures"):
@@ -101,7 +104,7 @@ def test_an_alert_that_can_never_be_taken_is_refused_before_it_is_kept(outbox):
     assert outbox.pending == 0
 
 
-def test_a_refusal_for_good_ends_the_trying_and_is_said(folder, outbox, meter):
+def test_a_refusal_for_good_ends_the_trying_and_is_said(folder: Path, outbox: Any, meter: Any) -> None:
     with running(settings(folder)):
         outbox.send_alert(alert(camera="Nowhere!"), pictures())
         assert outbox.drained(5)
@@ -110,12 +113,14 @@ def test_a_refusal_for_good_ends_the_trying_and_is_said(folder, outbox, meter):
 
 
 @pytest.mark.parametrize("changes", [{"capacity": 0}, {"resend_s": 0}])
-def test_nonsense_is_refused(folder, changes):
+def test_nonsense_is_refused(folder: Path, changes: Any) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         Outbox(settings(folder).cameras, "north", **changes)
 
 
-def test_an_answer_that_never_comes_is_asked_for_again_and_a_strange_one_is_harmless(folder, outbox, meter):
+def test_an_answer_that_never_comes_is_asked_for_again_and_a_strange_one_is_harmless(
+    folder: Path, outbox: Any, meter: Any
+) -> None:
     context = zmq.Context()
     hub = context.socket(zmq.ROUTER)
     hub.setsockopt(zmq.LINGER, 0)

@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 import shutil
 import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
@@ -20,31 +23,31 @@ from appliance.stream.subscriber import Connection, Preview, Reset, Subscriber
 
 
 @pytest.fixture
-def folder():
+def folder() -> Iterator[Any]:
     with short_folder() as made:
         yield made
 
 
 @pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence counts sooner, so that no test waits for seconds."""
     monkeypatch.setattr("appliance.stream.hub.SUPERVISOR_SILENT_S", 0.3)
     monkeypatch.setattr("appliance.stream.hub.STATUS_EVERY_S", 0.2)
     monkeypatch.setattr("appliance.stream.subscriber.LOST_AFTER_S", 1.0)
 
 
-def put(hub, count=1):
+def put(hub: Any, count: Any = 1) -> None:
     with Outbox(hub.settings.cameras, "north") as outbox:
         for _ in range(count):
             outbox.send_alert(alert(), pictures())
         assert outbox.drained(10)
 
 
-def follow(hub, **kwargs):
+def follow(hub: Any, **kwargs: Any) -> Any:
     return Subscriber(hub.settings.publish, hub.settings.replay, **kwargs)
 
 
-def take(stream, kind, count, timeout_s=8.0):
+def take(stream: Any, kind: Any, count: Any, timeout_s: Any = 8.0) -> Any:
     found, until_s = [], time.monotonic() + timeout_s
     while len(found) < count and time.monotonic() < until_s:
         item = stream.get(0.1)
@@ -53,7 +56,7 @@ def take(stream, kind, count, timeout_s=8.0):
     return found
 
 
-def test_the_past_and_the_present_come_as_one_series(folder):
+def test_the_past_and_the_present_come_as_one_series(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub, 30)
         with follow(hub) as stream:
@@ -64,7 +67,7 @@ def test_the_past_and_the_present_come_as_one_series(folder):
             assert take(stream, Event, 1, 0.5) == []
 
 
-def test_more_than_one_replay_is_asked_for_when_there_is_more_than_fits_in_one(folder):
+def test_more_than_one_replay_is_asked_for_when_there_is_more_than_fits_in_one(folder: Path) -> None:
     with running(settings(folder, cooldown_s=0)) as hub:
         for start in range(0, 1100, 100):
             with hub.journal.transaction():
@@ -76,14 +79,14 @@ def test_more_than_one_replay_is_asked_for_when_there_is_more_than_fits_in_one(f
             assert events[0].pictures == ()
 
 
-def test_it_goes_on_after_a_number(folder):
+def test_it_goes_on_after_a_number(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub, 5)
         with follow(hub, after_seq=3, epoch=hub.journal.epoch) as stream:
             assert [event.seq for event in take(stream, Event, 2)] == [4, 5]
 
 
-def test_a_restarted_hub_is_a_connection_lost_and_found_and_nothing_else(folder):
+def test_a_restarted_hub_is_a_connection_lost_and_found_and_nothing_else(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub, 2)
         stream = follow(hub).start()
@@ -108,7 +111,7 @@ def test_a_restarted_hub_is_a_connection_lost_and_found_and_nothing_else(folder)
         stream.close()
 
 
-def test_another_journal_is_a_reset_and_starts_from_one(folder):
+def test_another_journal_is_a_reset_and_starts_from_one(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub, 3)
         stream = follow(hub).start()
@@ -125,7 +128,7 @@ def test_another_journal_is_a_reset_and_starts_from_one(folder):
         stream.close()
 
 
-def test_an_older_copy_of_the_same_journal_is_a_reset_too(folder):
+def test_an_older_copy_of_the_same_journal_is_a_reset_too(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub, 1)
     shutil.copytree(folder / "state", folder / "copy")
@@ -142,7 +145,7 @@ def test_an_older_copy_of_the_same_journal_is_a_reset_too(folder):
         stream.close()
 
 
-def test_what_pub_dropped_is_found_missing_by_the_next_event_or_status(folder):
+def test_what_pub_dropped_is_found_missing_by_the_next_event_or_status(folder: Path) -> None:
     """A hub that publishes nothing of an alert: only the number in the next message tells."""
     with running(settings(folder)) as hub, follow(hub) as stream:
         put(hub, 1)
@@ -158,7 +161,7 @@ def test_what_pub_dropped_is_found_missing_by_the_next_event_or_status(folder):
         assert [event.seq for event in take(stream, Event, 1)] == [5]  # by the status of the second after
 
 
-def test_purged_numbers_are_missing_for_good_and_do_not_stop_anything(folder):
+def test_purged_numbers_are_missing_for_good_and_do_not_stop_anything(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub, 4)
         hub.journal._db.execute("DELETE FROM events WHERE seq IN (2, 3)")
@@ -168,7 +171,7 @@ def test_purged_numbers_are_missing_for_good_and_do_not_stop_anything(folder):
             assert [event.seq for event in take(stream, Event, 1)] == [5]
 
 
-def test_previews_come_only_when_asked_for_and_the_newest_is_enough(folder):
+def test_previews_come_only_when_asked_for_and_the_newest_is_enough(folder: Path) -> None:
     with running(settings(folder)) as hub, follow(hub, previews=True) as stream, follow(hub) as other:
         take(stream, Status, 1)
         with Outbox(hub.settings.cameras, "north") as outbox:
@@ -184,7 +187,7 @@ def test_previews_come_only_when_asked_for_and_the_newest_is_enough(folder):
         assert take(other, Preview, 1, 0.3) == []
 
 
-def test_a_slow_reader_loses_no_event(folder):
+def test_a_slow_reader_loses_no_event(folder: Path) -> None:
     with running(settings(folder)) as hub, follow(hub) as stream:
         take(stream, Status, 1)
         for _ in range(7):
@@ -193,13 +196,13 @@ def test_a_slow_reader_loses_no_event(folder):
         assert [event.seq for event in take(stream, Event, 700, 20)] == list(range(1, 701))
 
 
-def test_a_stream_that_is_never_there_is_said_to_be(folder):
+def test_a_stream_that_is_never_there_is_said_to_be(folder: Path) -> None:
     with Subscriber(f"ipc://{folder}/pub", f"ipc://{folder}/replay") as stream:
         (connection,) = take(stream, Connection, 1, 5)
         assert not connection.connected
 
 
-def test_nonsense_on_the_stream_is_passed_over(folder):
+def test_nonsense_on_the_stream_is_passed_over(folder: Path) -> None:
     context = zmq.Context()
     publisher, hub = context.socket(zmq.PUB), context.socket(zmq.ROUTER)
     try:
@@ -231,7 +234,7 @@ def test_nonsense_on_the_stream_is_passed_over(folder):
         context.destroy(linger=0)
 
 
-def test_closing_ends_the_iteration_and_may_be_repeated(folder):
+def test_closing_ends_the_iteration_and_may_be_repeated(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub)
         with follow(hub) as stream:
@@ -241,11 +244,11 @@ def test_closing_ends_the_iteration_and_may_be_repeated(folder):
             stream.close()
 
 
-def test_asyncio_follows_as_the_docstring_shows(folder):
+def test_asyncio_follows_as_the_docstring_shows(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub, 3)
 
-        async def read():
+        async def read() -> Any:
             seen = []
             async with follow(hub, previews=True) as stream:
                 async for item in stream:
@@ -263,10 +266,10 @@ def test_asyncio_follows_as_the_docstring_shows(folder):
         assert asyncio.run(asyncio.wait_for(read(), 20)) == [1, 2, 3, 4, 5]
 
 
-def test_a_cancelled_asyncio_reader_loses_nothing(folder):
+def test_a_cancelled_asyncio_reader_loses_nothing(folder: Path) -> None:
     with running(settings(folder)) as hub:
 
-        async def read():
+        async def read() -> Any:
             async with follow(hub) as stream:
                 items = aiter(stream)
                 with contextlib.suppress(TimeoutError):
@@ -279,7 +282,7 @@ def test_a_cancelled_asyncio_reader_loses_nothing(folder):
         assert asyncio.run(asyncio.wait_for(read(), 20)) == [1, 2]
 
 
-async def _two_events(stream):
+async def _two_events(stream: Any) -> AsyncIterator[Any]:
     count = 0
     async for item in stream:
         if isinstance(item, Event):
@@ -289,7 +292,7 @@ async def _two_events(stream):
             return
 
 
-def test_bad_addresses_and_numbers_are_refused(folder):
+def test_bad_addresses_and_numbers_are_refused(folder: Path) -> None:
     with pytest.raises(StreamError, match="is not an address"):
         Subscriber("nowhere", f"ipc://{folder}/replay")
     with pytest.raises(StreamError, match="is not an address"):
@@ -298,7 +301,7 @@ def test_bad_addresses_and_numbers_are_refused(folder):
         Subscriber("ipc:///tmp/a", "ipc:///tmp/b", after_seq=-1)
 
 
-def test_a_hub_that_does_not_answer_is_said_with_what_to_do(folder):
+def test_a_hub_that_does_not_answer_is_said_with_what_to_do(folder: Path) -> None:
     started = time.monotonic()
     with HubClient(f"ipc://{folder}/replay", timeout_s=0.5) as client:
         with pytest.raises(StreamError, match=r"does not answer at ipc://.*Is lfr run running\?"):
@@ -308,7 +311,7 @@ def test_a_hub_that_does_not_answer_is_said_with_what_to_do(folder):
     assert time.monotonic() - started < 3
 
 
-def test_a_question_survives_a_hub_that_comes_back(folder):
+def test_a_question_survives_a_hub_that_comes_back(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub, 2)
         client = HubClient(hub.settings.replay, timeout_s=10)
@@ -317,7 +320,7 @@ def test_a_question_survives_a_hub_that_comes_back(folder):
         assert client.replay(1).newest == 2
 
 
-def test_what_stands_is_what_was_not_undone():
+def test_what_stands_is_what_was_not_undone() -> None:
     first = decision("a")
     second = decision("a", "outcome", "lost")
     undo = decision("a", "undo", "undo", undoes=first.id)
@@ -325,7 +328,7 @@ def test_what_stands_is_what_was_not_undone():
     assert standing_of([]) == {}
 
 
-def test_a_hub_that_cannot_be_made_lets_go_of_everything(folder):
+def test_a_hub_that_cannot_be_made_lets_go_of_everything(folder: Path) -> None:
     (folder / "pub").write_text("")
     with pytest.raises(StreamError):
         Hub(settings(folder))

@@ -1,6 +1,7 @@
 """A camera is judged by the age of its newest frame, not by what its process says."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ class Process:
         return True
 
 
-def view_of(state: str = "live", age_s: float | None = 0.1, at: float = 100.0, **facts) -> CameraView:
+def view_of(state: str = "live", age_s: float | None = 0.1, at: float = 100.0, **facts: Any) -> CameraView:
     worker = Worker(WorkerSpec("camera/north", "nowhere:serve"))
     worker.should_run, worker.process = True, Process()
     view = CameraView(worker)
@@ -41,11 +42,11 @@ def view_of(state: str = "live", age_s: float | None = 0.1, at: float = 100.0, *
         ("ready", 0.5, "starting"),
     ],
 )
-def test_what_a_camera_says_is_checked_against_its_newest_frame(state, later_s, judged):
+def test_what_a_camera_says_is_checked_against_its_newest_frame(state: Any, later_s: Any, judged: Any) -> None:
     assert view_of(state).look(100 + later_s) == judged
 
 
-def test_down_and_up_are_told_once_each():
+def test_down_and_up_are_told_once_each() -> None:
     view = view_of()
     view.look(104)
     assert view.turned(104) is None
@@ -59,11 +60,11 @@ def test_down_and_up_are_told_once_each():
     assert view.turned(108.2) is None
 
 
-def test_a_camera_that_never_gave_a_picture_has_an_age_that_grows():
+def test_a_camera_that_never_gave_a_picture_has_an_age_that_grows() -> None:
     assert view_of("failed", None).age_s(160) == 60
 
 
-def test_a_gpu_that_is_not_used_is_said():
+def test_a_gpu_that_is_not_used_is_said() -> None:
     found = list(health.camera_degradations([view_of(provider="cpu")], gpu=True))
     assert [one.code for one in found] == ["provider"]
     assert not list(health.camera_degradations([view_of(provider="cuda")], gpu=True))
@@ -71,18 +72,18 @@ def test_a_gpu_that_is_not_used_is_said():
 
 
 @pytest.mark.parametrize(("kind", "severity"), [("exact", "warning"), ("hnsw", "critical")])
-def test_a_search_index_that_misses_is_said(kind, severity):
+def test_a_search_index_that_misses_is_said(kind: Any, severity: Any) -> None:
     found = list(health.camera_degradations([view_of(index_recall=0.98, index_kind=kind)], gpu=False))
     assert [(one.code, one.severity) for one in found] == [("recall", severity)]
 
 
 @pytest.mark.parametrize(("minutes", "said"), [(16, False), (14, True), (-1, False)])
-def test_the_closing_window_is_said_a_quarter_of_an_hour_before(minutes, said):
+def test_the_closing_window_is_said_a_quarter_of_an_hour_before(minutes: Any, said: Any) -> None:
     now = datetime(2026, 11, 21, 15, tzinfo=UTC)
     assert bool(list(health.window_degradation(now + timedelta(minutes=minutes), now))) == said
 
 
-def test_the_last_minute_is_not_rounded_up():
+def test_the_last_minute_is_not_rounded_up() -> None:
     now = datetime(2026, 11, 21, 15, tzinfo=UTC)
     (said,) = health.window_degradation(now + timedelta(seconds=5), now)
     assert "less than a minute" in said.text

@@ -4,6 +4,7 @@ import json
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from appliance.vision.engine import gpu_present
 from appliance.vision.models import load_manifest
 
 
-def config_of(folder: Path, ends_in: timedelta = timedelta(hours=1)):
+def config_of(folder: Path, ends_in: timedelta = timedelta(hours=1)) -> Any:
     now = utc_now()
     document = {
         "deployment": {
@@ -41,7 +42,7 @@ def config_of(folder: Path, ends_in: timedelta = timedelta(hours=1)):
     return configuration.parse(document, folder / "config.yaml")
 
 
-def build(config, ids: list[str], sequence: int) -> None:
+def build(config: Any, ids: list[str], sequence: int) -> None:
     keys = config.watchlist.key.parent
     if not keys.exists():
         new_appliance_keys(keys, "B. Birch")
@@ -66,7 +67,7 @@ def build(config, ids: list[str], sequence: int) -> None:
 
 
 @pytest.fixture
-def live(tmp_path):
+def live(tmp_path: Path) -> Any:
     config = config_of(tmp_path)
     build(config, ["N-1", "N-2"], sequence=5)
     made = LiveDeployment(config)
@@ -78,7 +79,7 @@ def acts_of(live: LiveDeployment) -> list:
     return list(AuditRecord(live.config.alerts.state_dir).records())
 
 
-def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(live, tmp_path):
+def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(live: Any, tmp_path: Path) -> None:
     watch = ListWatch(live.config.watchlist.file, tmp_path, live)
     facts = watch.open()
     assert (facts.ids, facts.counts, facts.sequence) == ({"N-1", "N-2"}, {"theft": 2}, 5)
@@ -89,7 +90,7 @@ def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(l
     assert [record.sequence for record in Store(live.config.alerts.state_dir).load().lists] == [5, 6]
 
 
-def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays(live, tmp_path):
+def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays(live: Any, tmp_path: Path) -> None:
     watch = ListWatch(live.config.watchlist.file, tmp_path, live)
     digest = watch.open().digest
     accepted = watch.accepted.read_bytes()
@@ -103,7 +104,9 @@ def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays
     assert [record.act for record in acts_of(live)].count("watchlist.refused") == 2
 
 
-def test_the_page_with_faces_is_destroyed_when_recognition_starts_and_the_certificate_lists_it(live, tmp_path):
+def test_the_page_with_faces_is_destroyed_when_recognition_starts_and_the_certificate_lists_it(
+    live: Any, tmp_path: Path
+) -> None:
     page = live.config.watchlist.file.with_name(live.config.watchlist.file.name + ".report.html")
     page.write_text("faces")
     watch = ListWatch(live.config.watchlist.file, tmp_path, live)
@@ -120,7 +123,7 @@ def test_the_page_with_faces_is_destroyed_when_recognition_starts_and_the_certif
     assert str(page) in [item.path for item in certificate.load(live.config).destroyed]
 
 
-def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(live, tmp_path):
+def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(live: Any, tmp_path: Path) -> None:
     watch = ListWatch(live.config.watchlist.file, tmp_path, live)
     digest = watch.open().digest
     live.config.watchlist.file.unlink()
@@ -130,13 +133,13 @@ def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(live, tmp
     assert watch.facts.digest == digest
 
 
-def test_no_list_no_start(live, tmp_path):
+def test_no_list_no_start(live: Any, tmp_path: Path) -> None:
     live.config.watchlist.file.unlink()
     with pytest.raises(WatchlistError, match="does not exist"):
         ListWatch(live.config.watchlist.file, tmp_path, live).open()
 
 
-def test_the_start_is_recorded_with_models_threshold_and_who_set_it(live):
+def test_the_start_is_recorded_with_models_threshold_and_who_set_it(live: Any) -> None:
     live.started()
     state = Store(live.config.alerts.state_dir).load()
     assert (state.phase, state.threshold) == ("running", 0.9)
@@ -145,7 +148,7 @@ def test_the_start_is_recorded_with_models_threshold_and_who_set_it(live):
     assert threshold.details["set_by"] == "A. Ash"
 
 
-def test_people_seen_are_added_up_over_runs_of_the_supervisor(live):
+def test_people_seen_are_added_up_over_runs_of_the_supervisor(live: Any) -> None:
     live.save_tally({"north": {"people": 3, "frames": 10}})
     live.save_tally({"north": {"people": 5, "frames": 30}})
     again = LiveDeployment(live.config)
@@ -155,12 +158,12 @@ def test_people_seen_are_added_up_over_runs_of_the_supervisor(live):
     assert (tally.people_seen, tally.cameras["north"].frames) == (7, 31)
 
 
-def test_a_tally_of_another_deployment_is_not_counted(live):
+def test_a_tally_of_another_deployment_is_not_counted(live: Any) -> None:
     Tally(deployment="other", cameras={}).save(live.config.alerts.state_dir)
     assert live.people_base() == {}
 
 
-def test_the_window_follows_extension_and_revocation_at_once(live):
+def test_the_window_follows_extension_and_revocation_at_once(live: Any) -> None:
     ends = live.window().ends
     authority.extend(live.config, ends + timedelta(hours=1), "A. Ash", "Superintendent", "the crowd came late")
     assert live.window().ends == ends + timedelta(hours=1)
@@ -169,28 +172,28 @@ def test_the_window_follows_extension_and_revocation_at_once(live):
     assert "A. Ash" in live.window().over
 
 
-def test_a_tampered_state_is_lost_authority(live):
+def test_a_tampered_state_is_lost_authority(live: Any) -> None:
     path = live.config.alerts.state_dir / "deployment.json"
     document = json.loads(path.read_text())
     path.write_text(json.dumps({**document, "extensions": []}))
     assert live.window().over
 
 
-def test_an_incomplete_record_is_refused(live, monkeypatch):
+def test_an_incomplete_record_is_refused(live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("appliance.supervision.live_deployment.read_ready", lambda manifest, asset: b"")
     with pytest.raises(AuthorityError, match="missing from the deployment's record"):
         live.require()
 
 
 @pytest.mark.skipif(gpu_present(), reason="a GPU answers here, so that cuda may run")
-def test_a_provider_that_was_named_and_does_not_run_stops_the_start(live, monkeypatch):
+def test_a_provider_that_was_named_and_does_not_run_stops_the_start(live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(authority, "require", lambda *_: None)
     models = live.config.models.model_copy(update={"provider": "cuda"})
     with pytest.raises(ProviderError, match="cuda"):
         LiveDeployment(live.config.model_copy(update={"models": models})).require()
 
 
-def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(live):
+def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(live: Any) -> None:
     live.end("the end time")
     assert not live.config.watchlist.file.exists()
     assert not live.config.watchlist.key.exists()
@@ -202,7 +205,7 @@ def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(live):
     assert late.kept_until() is None
 
 
-def test_worker_specs_name_rooms_above_without_importing_them(live, tmp_path):
+def test_worker_specs_name_rooms_above_without_importing_them(live: Any, tmp_path: Path) -> None:
     spec = live.camera_spec("north", tmp_path, tmp_path / "accepted.lfrw")
     recipe = spec.settings()
     assert recipe.given["watchlist"].file == tmp_path / "accepted.lfrw"

@@ -4,6 +4,7 @@ import json
 import re
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,7 +25,7 @@ CONTRACT = {
 }
 
 
-def exporter(totals: CounterTotals, gauges=(), restarts=None) -> Exporter:
+def exporter(totals: CounterTotals, gauges: Any = (), restarts: Any = None) -> Exporter:
     made = Exporter(totals, ["north"], lambda: gauges, lambda: restarts or {})
     made.categories = ("theft",)
     return made
@@ -39,7 +40,7 @@ def scrape(made: Exporter) -> dict:
     }
 
 
-def test_every_name_of_the_contract_is_there_from_the_start():
+def test_every_name_of_the_contract_is_there_from_the_start() -> None:
     text = generate_latest(exporter(CounterTotals()).registry).decode()
     assert {name for name in CONTRACT if f"# HELP {name} " not in text} == set()
     found = scrape(exporter(CounterTotals()))
@@ -47,7 +48,7 @@ def test_every_name_of_the_contract_is_there_from_the_start():
     assert found["lfr_nonmatch_dwell_seconds_count", (("camera", "north"),)] == 0
 
 
-def test_counters_and_histograms_go_on_over_incarnations_and_gauges_do_not():
+def test_counters_and_histograms_go_on_over_incarnations_and_gauges_do_not() -> None:
     totals, made = CounterTotals(), None
     for number, incarnation in enumerate(("a", "b"), start=1):
         meter = Meter()
@@ -68,7 +69,7 @@ def test_counters_and_histograms_go_on_over_incarnations_and_gauges_do_not():
     assert not [key for key in after if key[0] == "lfr_console_pages"]
 
 
-def test_a_late_heartbeat_of_a_dead_process_counts_nothing_twice():
+def test_a_late_heartbeat_of_a_dead_process_counts_nothing_twice() -> None:
     totals, meter = CounterTotals(), Meter()
     meter.count("lfr_frames_total", 7, camera="north")
     totals.take("camera/north", "a", meter.snapshot())
@@ -79,7 +80,7 @@ def test_a_late_heartbeat_of_a_dead_process_counts_nothing_twice():
     assert totals.total("lfr_frames", camera="north") == 7
 
 
-def test_what_the_hub_restores_from_the_journal_is_not_added_up():
+def test_what_the_hub_restores_from_the_journal_is_not_added_up() -> None:
     totals = CounterTotals()
     for incarnation, count in (("a", 3), ("b", 4)):
         meter = Meter()
@@ -88,7 +89,7 @@ def test_what_the_hub_restores_from_the_journal_is_not_added_up():
     assert totals.total("lfr_alerts", camera="north") == 4
 
 
-def test_a_label_that_could_stand_for_a_person_is_never_exported():
+def test_a_label_that_could_stand_for_a_person_is_never_exported() -> None:
     meter = Meter()
     meter.count("lfr_alerts_total", camera="north", category="theft", entry="N-1042")
     totals = CounterTotals()
@@ -96,7 +97,7 @@ def test_a_label_that_could_stand_for_a_person_is_never_exported():
     assert b"N-1042" not in generate_latest(exporter(totals).registry)
 
 
-def test_scrapes_are_answered_on_the_address_given_and_a_taken_port_is_a_plain_error():
+def test_scrapes_are_answered_on_the_address_given_and_a_taken_port_is_a_plain_error() -> None:
     made = exporter(CounterTotals())
     port = made.serve("127.0.0.1:0")
     try:
@@ -108,7 +109,7 @@ def test_scrapes_are_answered_on_the_address_given_and_a_taken_port_is_a_plain_e
         made.close()
 
 
-def test_histogram_buckets_are_those_of_the_meter():
+def test_histogram_buckets_are_those_of_the_meter() -> None:
     found = scrape(exporter(CounterTotals()))
     bounds = {labels[1][1] for (name, labels) in found if name == "lfr_alert_latency_seconds_bucket"}
     assert bounds == {str(bound) for bound in LATENCY_BUCKETS_S} | {"+Inf"}
@@ -121,14 +122,14 @@ def exported_names() -> set[str]:
 
 
 @pytest.mark.parametrize("file", ["config/prometheus/alerts.yml", "config/grafana/lfr.json"])
-def test_rules_and_dashboard_only_name_metrics_that_exist(file):
+def test_rules_and_dashboard_only_name_metrics_that_exist(file: Any) -> None:
     text = (ROOT / file).read_text()
     used = set(re.findall(r"\blfr_[a-z_]+", text))
     assert used
     assert used <= exported_names()
 
 
-def test_every_rule_says_what_it_means_and_what_to_do():
+def test_every_rule_says_what_it_means_and_what_to_do() -> None:
     rules = yaml.safe_load((ROOT / "config/prometheus/alerts.yml").read_text())["groups"][0]["rules"]
     assert len({rule["alert"] for rule in rules}) == len(rules)
     for rule in rules:
@@ -136,7 +137,7 @@ def test_every_rule_says_what_it_means_and_what_to_do():
         assert rule["annotations"].keys() == {"summary", "action"}, rule["alert"]
 
 
-def test_the_dashboard_is_a_grafana_dashboard():
+def test_the_dashboard_is_a_grafana_dashboard() -> None:
     board = json.loads((ROOT / "config/grafana/lfr.json").read_text())
     assert board["panels"]
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])

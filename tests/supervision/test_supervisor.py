@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import time
+from typing import Any
 
 import psutil
 import pytest
@@ -23,7 +24,7 @@ def cameras_of(status: dict) -> dict[str, dict]:
     return {camera["name"]: camera for camera in status["cameras"]}
 
 
-def test_a_run_of_finite_sources_ends_by_itself_with_everything_counted(start_run):
+def test_a_run_of_finite_sources_ends_by_itself_with_everything_counted(start_run: Any) -> None:
     run = start_run(acts={"camera/north": ["end"], "camera/south": ["end"]}, config={"cameras": ["north", "south"]})
     assert run.wait() == 0
     summary = json.loads((run.folder / "out.txt").read_text())
@@ -34,7 +35,7 @@ def test_a_run_of_finite_sources_ends_by_itself_with_everything_counted(start_ru
     assert not list((run.folder / "r").iterdir()), "the runtime folder must be gone"
 
 
-def test_a_stuck_camera_and_a_killed_hub_come_back_and_no_counter_goes_down(start_run):
+def test_a_stuck_camera_and_a_killed_hub_come_back_and_no_counter_goes_down(start_run: Any) -> None:
     run = start_run(acts={"camera/north": ["stuck", "live"]}, people_base={"north": 1000})
     people, restarts = ("lfr_people_seen_total", NORTH), ("lfr_restarts_total", (("process", "camera/north"),))
     run.until(lambda: "camera/north was lost" in run.events(), what="the kill")
@@ -59,7 +60,7 @@ def test_a_stuck_camera_and_a_killed_hub_come_back_and_no_counter_goes_down(star
     assert run.statuses()[-1]["people_seen"] > 1000, "people of earlier runs of the deployment count on"
 
 
-def test_a_worker_that_keeps_crashing_is_capped_and_said_to_have_failed(start_run):
+def test_a_worker_that_keeps_crashing_is_capped_and_said_to_have_failed(start_run: Any) -> None:
     run = start_run(
         acts={"camera/north": ["crash"]},
         config={"cameras": ["north", "south"]},
@@ -73,7 +74,7 @@ def test_a_worker_that_keeps_crashing_is_capped_and_said_to_have_failed(start_ru
     assert len(run.attempts("camera/north")) == attempts
 
 
-def test_a_full_disk_stops_no_camera_and_what_was_counted_is_written_once_there_is_room(start_run):
+def test_a_full_disk_stops_no_camera_and_what_was_counted_is_written_once_there_is_room(start_run: Any) -> None:
     run = start_run(acts={"camera/north": ["live"]})
     run.until((run.folder / "tally.json").exists, what="counts are written")
     (run.folder / "disk-full").touch()
@@ -90,7 +91,7 @@ def test_a_full_disk_stops_no_camera_and_what_was_counted_is_written_once_there_
     assert "Traceback" not in run.log()
 
 
-def test_sigterm_ends_everything_within_five_seconds_even_what_ignores_it(start_run):
+def test_sigterm_ends_everything_within_five_seconds_even_what_ignores_it(start_run: Any) -> None:
     run = start_run(
         acts={"camera/south": ["stubborn"]},
         config={"cameras": ["north", "south"], "console": {}},
@@ -112,21 +113,21 @@ def test_sigterm_ends_everything_within_five_seconds_even_what_ignores_it(start_
 
 
 @pytest.mark.parametrize("hopeless", ["/clips/gone.mp4", "test:?bogus=1"])
-def test_a_source_that_will_never_work_ends_the_run_with_a_plain_sentence(start_run, hopeless):
+def test_a_source_that_will_never_work_ends_the_run_with_a_plain_sentence(start_run: Any, hopeless: Any) -> None:
     cameras = [{"name": "north", "source": hopeless}, {"name": "south", "source": "/clips/here.mp4"}]
     run = start_run(acts={"camera/north": ["fails"], "camera/south": ["end"]}, config={"cameras": cameras})
     assert run.wait() == 1
     assert "camera/north (left with exit code 1: There is no such file)" in (run.folder / "out.txt").read_text()
 
 
-def test_a_run_whose_hub_never_worked_is_no_success(start_run):
+def test_a_run_whose_hub_never_worked_is_no_success(start_run: Any) -> None:
     run = start_run(acts={"hub": ["fails"], "camera/north": ["end"]}, intervals={"drain_s": 0.5})
     assert run.wait() == 1
     said = (run.folder / "out.txt").read_text()
     assert "was not there at the end (left with exit code 1: There is no such file)" in said
 
 
-def test_a_second_signal_ends_at_once(start_run):
+def test_a_second_signal_ends_at_once(start_run: Any) -> None:
     run = start_run(acts={"camera/north": ["stubborn"]})
     run.until(lambda: "camera/north is ready" in run.events(), what="ready")
     run.signal(signal.SIGINT)
@@ -137,7 +138,7 @@ def test_a_second_signal_ends_at_once(start_run):
     assert time.monotonic() - began < 1.5
 
 
-def test_ready_waits_for_warm_models_but_not_for_an_absent_camera_which_is_recorded_as_down(start_run):
+def test_ready_waits_for_warm_models_but_not_for_an_absent_camera_which_is_recorded_as_down(start_run: Any) -> None:
     run = start_run(
         acts={"camera/south": ["absent"]}, warm_s={"camera/north": 1.5}, config={"cameras": ["north", "south"]}
     )
@@ -154,7 +155,7 @@ def test_ready_waits_for_warm_models_but_not_for_an_absent_camera_which_is_recor
     assert found["lfr_camera_last_frame_age_seconds", (("camera", "south"),)] > 5
 
 
-def test_workers_die_with_a_killed_supervisor_and_a_new_run_works_at_once(start_run):
+def test_workers_die_with_a_killed_supervisor_and_a_new_run_works_at_once(start_run: Any) -> None:
     run = start_run()
     run.until(lambda: "camera/north is ready" in run.events(), what="ready")
     workers = run.attempts("hub") + run.attempts("camera/north")

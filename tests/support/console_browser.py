@@ -3,6 +3,7 @@
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,7 +30,7 @@ def _missing() -> str:
 MISSING = _missing()  # what to install, or nothing
 
 
-def snap(page, path: Path) -> None:
+def snap(page: Any, path: Path) -> None:
     """Write what a page shows as a JPEG of at most 150 kB and 1200 px."""
     image = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
     if image.shape[1] > WIDEST_PX:

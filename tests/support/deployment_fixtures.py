@@ -3,6 +3,8 @@
 import os
 import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ SECRET = b"AGE-SECRET-KEY-1QYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSX
 SEALED = os.urandom(200_000)
 
 
-def document(folder, **changes):
+def document(folder: Path, **changes: Any) -> Any:
     """A complete configuration whose window is open now."""
     made = {
         "deployment": {
@@ -51,7 +53,7 @@ def document(folder, **changes):
 
 
 @pytest.fixture(autouse=True)
-def own_temporary_folder(tmp_path, monkeypatch):
+def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The search for remains looks into temporary folders: give it one of its own."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
@@ -62,10 +64,10 @@ def own_temporary_folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def make_config(tmp_path):
+def make_config(tmp_path: Path) -> Any:
     """A function that makes configurations with changes such as `deployment__ends=…`."""
 
-    def make(**changes):
+    def make(**changes: Any) -> Any:
         nested = document(tmp_path)
         for key, value in changes.items():
             section, _, name = key.partition("__")
@@ -79,12 +81,12 @@ def make_config(tmp_path):
 
 
 @pytest.fixture
-def config(make_config):
+def config(make_config: Any) -> Any:
     return make_config()
 
 
 @pytest.fixture
-def on_disk(config):
+def on_disk(config: Any) -> Any:
     """The same with key, sealed list and its companions in their places."""
     for path, data in (
         (config.watchlist.key, b"# public key: age1xyz\n" + SECRET + b"\n"),
@@ -98,7 +100,7 @@ def on_disk(config):
     return config
 
 
-def alert(camera="north", entry="W-1", category="violence", at=NOW, **changes):
+def alert(camera: Any = "north", entry: Any = "W-1", category: Any = "violence", at: Any = NOW, **changes: Any) -> Any:
     made = {
         "id": new_id(),
         "deployment": "croydon-1",
@@ -115,7 +117,7 @@ def alert(camera="north", entry="W-1", category="violence", at=NOW, **changes):
 
 
 @pytest.fixture
-def journal(config):
+def journal(config: Any) -> Any:
     """A journal with five alerts, decisions on four, and the sighting of an officer."""
     with Journal.open(config.alerts.state_dir) as book:
         alerts = [
@@ -140,24 +142,24 @@ def journal(config):
 
 
 @pytest.fixture
-def now():
+def now() -> Any:
     """When the test session began; an hour into the window of `config`."""
     return NOW
 
 
 @pytest.fixture
-def secret():
+def secret() -> Any:
     """The line of the sealing key."""
     return SECRET
 
 
 @pytest.fixture
-def sealed():
+def sealed() -> Any:
     """The content of the sealed list."""
     return SEALED
 
 
 @pytest.fixture
-def new_alert():
+def new_alert() -> Any:
     """A function that makes alerts."""
     return alert

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -24,7 +26,7 @@ def free_port() -> int:
         return sock.getsockname()[1]
 
 
-def document(folder: Path, cameras=("north",), **sections) -> dict:
+def document(folder: Path, cameras: Any = ("north",), **sections: Any) -> dict:
     if "console" in sections:
         sections["console"] = {"listen": f"127.0.0.1:{free_port()}"}
     return {
@@ -77,7 +79,7 @@ class Run:
         path = self.folder / "statuses.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def until_status(self, condition, what: str = "") -> dict:
+    def until_status(self, condition: Any, what: str = "") -> dict:
         """The first status told to the hub for which the condition holds."""
         self.until(lambda: (told := self.statuses()) and condition(told[-1]), what=what)
         return self.statuses()[-1]
@@ -96,7 +98,7 @@ class Run:
             for sample in family.samples
         }
 
-    def until(self, condition, within_s: float = 40.0, what: str = ""):
+    def until(self, condition: Any, within_s: float = 40.0, what: str = "") -> Any:
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             value = condition()
@@ -130,10 +132,10 @@ class Run:
 
 
 @pytest.fixture
-def start_run(tmp_path_factory):
+def start_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     runs = []
 
-    def start(folder: Path | None = None, **scenario) -> Run:
+    def start(folder: Path | None = None, **scenario: Any) -> Run:
         if folder is None:
             folder = Path(tmp_path_factory.mktemp("run"))
         if isinstance(scenario.get("config"), dict) and "deployment" not in scenario["config"]:

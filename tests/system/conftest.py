@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from appliance_run import short_folder
@@ -11,7 +13,7 @@ from supervised_run import start_run  # noqa: F401
 
 
 @pytest.fixture
-def folder():
+def folder() -> Iterator[Any]:
     made = short_folder()
     yield made
     shutil.rmtree(made, ignore_errors=True)
@@ -26,6 +28,6 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def faces(test_data) -> list[Path]:
+def faces(test_data: Any) -> list[Path]:
     """Folders of people with several photos, in order of their names."""
     return [one for one in sorted((test_data / "faces").iterdir()) if len(list(one.glob("*.jpg"))) >= 2]

@@ -7,8 +7,10 @@ those of the README are made by `LFR_SCREENSHOTS=docs/screenshots pytest tests/c
 import os
 import re
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from console_browser import ARGUMENTS, CHROMIUM, MISSING, snap
@@ -28,7 +30,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Iterator[Any]:
     with playwright_api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield opened
@@ -36,24 +38,24 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def street():
+def street() -> Iterator[Any]:
     with open_stage() as stage:
         yield stage
 
 
 @pytest.fixture(scope="module")
-def shots(tmp_path_factory):
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = Path(os.environ.get("LFR_SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 @pytest.fixture
-def open_page(browser, street):
+def open_page(browser: Any, street: Any) -> Iterator[Any]:
     """Opens signed-in pages; at the end of the test none of them may have logged an error that was not expected."""
     opened, errors = [], []
 
-    def open_one(name, path="/", expected=(), **context):
+    def open_one(name: Any, path: Path = "/", expected: Any = (), **context: Any) -> Any:
         where = browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **context})
         if name:
             where.add_cookies([cookie_of(street, name)])
@@ -61,7 +63,7 @@ def open_page(browser, street):
         page = where.new_page()
         page.set_default_timeout(8000)
 
-        def note(text):
+        def note(text: Any) -> None:
             if not any(part in text for part in expected):
                 errors.append(f"{name}: {text}")
 
@@ -81,7 +83,7 @@ def open_page(browser, street):
 _cookies = {}
 
 
-def cookie_of(street, name):
+def cookie_of(street: Any, name: Any) -> Any:
     """A session for a browser that shows something else than the sign-in; one for each name."""
     if name not in _cookies:
         with street.client(name) as client:
@@ -89,26 +91,26 @@ def cookie_of(street, name):
     return {"name": "lfr-session", "value": _cookies[name], "url": street.url}
 
 
-def sign_in(page, name, password=PASSWORD):
+def sign_in(page: Any, name: Any, password: Any = PASSWORD) -> None:
     page.fill("#name", name)
     page.fill("#password", password)
     page.click("button[type=submit]")
 
 
-def card(page, alert):
+def card(page: Any, alert: Any) -> Any:
     return page.locator(f'.cards li[data-id="{alert.id}"]')
 
 
-def opened_alert(page, alert):
+def opened_alert(page: Any, alert: Any) -> Any:
     return page.locator(f'#centre img[src^="/api/alerts/{alert.id}/face.jpg"]')
 
 
-def look_at(page, alert):
+def look_at(page: Any, alert: Any) -> None:
     card(page, alert).locator("button").click()
     expect(opened_alert(page, alert)).to_be_visible()
 
 
-def pictures_are_there(page, where="#centre"):
+def pictures_are_there(page: Any, where: Any = "#centre") -> None:
     """Wait until every picture has loaded (the page's policy forbids the waiting that Playwright would do by eval)."""
     script = f"""() => {{ const images = [...document.querySelectorAll('{where} img')].filter((i) => i.src);
         return images.length > 0 && images.every((image) => image.complete && image.naturalWidth > 0); }}"""
@@ -118,7 +120,7 @@ def pictures_are_there(page, where="#centre"):
         time.sleep(0.03)
 
 
-def decide_everything(street):
+def decide_everything(street: Any) -> None:
     """So that the next alert finds nothing waiting."""
     with street.client("sam") as sam:
         for case in sam.get("/api/history?state=undecided").json()["alerts"]:
@@ -127,7 +129,9 @@ def decide_everything(street):
             assert sam.post(f"/api/alerts/{alert_id}/decisions", json=body).status_code == 200
 
 
-def test_an_alert_that_arrives_while_looking_is_there_within_a_second_and_opens_by_itself(open_page, street, shots):
+def test_an_alert_that_arrives_while_looking_is_there_within_a_second_and_opens_by_itself(
+    open_page: Any, street: Any, shots: Any
+) -> None:
     page = open_page("anna")
     expect(page.locator(".watching")).to_be_visible()
     snap(page, shots / "watching.jpg")
@@ -150,7 +154,9 @@ def test_an_alert_that_arrives_while_looking_is_there_within_a_second_and_opens_
 
 
 @pytest.mark.parametrize(("width", "height"), [(1024, 768), (820, 1180)])
-def test_on_a_tablet_both_faces_are_whole_beside_the_answers(open_page, street, width, height):
+def test_on_a_tablet_both_faces_are_whole_beside_the_answers(
+    open_page: Any, street: Any, width: Any, height: Any
+) -> None:
     alert = street.publish(1, quick=True)
     street.settled()
     page = open_page("anna", viewport={"width": width, "height": height})
@@ -166,14 +172,14 @@ def test_on_a_tablet_both_faces_are_whole_beside_the_answers(open_page, street, 
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_axe_finds_nothing_serious(open_page, street, theme):
+def test_axe_finds_nothing_serious(open_page: Any, street: Any, theme: Any) -> None:
     axe = pytest.importorskip("axe_core_python", reason="axe is missing: pip install axe-core-python")
     script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     alert = street.publish(8)
     street.settled()
     found = []
 
-    def check(page, where):
+    def check(page: Any, where: Any) -> None:
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
         page.add_style_tag(content="* { animation: none !important; transition: none !important; }")
         page.evaluate(script)
@@ -203,7 +209,7 @@ def test_axe_finds_nothing_serious(open_page, street, theme):
     assert found == []
 
 
-def test_from_arrival_to_a_recorded_decision_it_takes_two_keys_and_no_help(open_page, street):
+def test_from_arrival_to_a_recorded_decision_it_takes_two_keys_and_no_help(open_page: Any, street: Any) -> None:
     decide_everything(street)
     page = open_page("anna")
     expect(page.locator("#watching")).to_have_text("Watching")
@@ -224,7 +230,7 @@ def test_from_arrival_to_a_recorded_decision_it_takes_two_keys_and_no_help(open_
     expect(page.locator("#panel .next")).to_contain_text("none waits")
 
 
-def test_an_alert_is_decided_and_undone_by_keyboard_alone(open_page, street):
+def test_an_alert_is_decided_and_undone_by_keyboard_alone(open_page: Any, street: Any) -> None:
     decide_everything(street)
     page = open_page("anna")
     alert = street.publish()
@@ -260,7 +266,7 @@ def test_an_alert_is_decided_and_undone_by_keyboard_alone(open_page, street):
     assert decisions[2]["undoes"] == decisions[1]["id"]
 
 
-def test_one_key_with_shift_records_at_once_and_nothing_is_decided_by_itself(open_page, street):
+def test_one_key_with_shift_records_at_once_and_nothing_is_decided_by_itself(open_page: Any, street: Any) -> None:
     decide_everything(street)
     page = open_page("anna")
     alert = street.publish()
@@ -274,12 +280,14 @@ def test_one_key_with_shift_records_at_once_and_nothing_is_decided_by_itself(ope
     expect(card(page, alert)).to_contain_text("Cannot tell")
 
 
-def decisions_of(street, alert):
+def decisions_of(street: Any, alert: Any) -> Any:
     with street.client("sam") as sam:
         return [(d["value"], d["reason"]) for d in sam.get(f"/api/alerts/{alert.id}").json()["decisions"]]
 
 
-def test_enter_on_another_button_is_that_buttons_while_a_decision_waits_for_its_reason(open_page, street):
+def test_enter_on_another_button_is_that_buttons_while_a_decision_waits_for_its_reason(
+    open_page: Any, street: Any
+) -> None:
     decide_everything(street)
     page = open_page("anna")
     alert = street.publish(quick=True)
@@ -293,7 +301,9 @@ def test_enter_on_another_button_is_that_buttons_while_a_decision_waits_for_its_
     assert decisions_of(street, alert) == []
 
 
-def test_a_double_click_on_an_answer_does_not_choose_the_reason_that_appears_under_it(open_page, street):
+def test_a_double_click_on_an_answer_does_not_choose_the_reason_that_appears_under_it(
+    open_page: Any, street: Any
+) -> None:
     decide_everything(street)
     page = open_page("anna")
     alert = street.publish(quick=True)
@@ -306,7 +316,7 @@ def test_a_double_click_on_an_answer_does_not_choose_the_reason_that_appears_und
         page.keyboard.press("Escape")
 
 
-def test_a_new_alert_never_displaces_the_one_that_is_looked_at_and_nothing_jumps(open_page, street):
+def test_a_new_alert_never_displaces_the_one_that_is_looked_at_and_nothing_jumps(open_page: Any, street: Any) -> None:
     decide_everything(street)
     page = open_page("anna")
     looked_at = street.publish(2)
@@ -329,7 +339,7 @@ def test_a_new_alert_never_displaces_the_one_that_is_looked_at_and_nothing_jumps
     assert page.locator(".cards li").first.get_attribute("data-id") == newer.id
 
 
-def test_cards_do_not_move_under_the_pointer(open_page, street):
+def test_cards_do_not_move_under_the_pointer(open_page: Any, street: Any) -> None:
     page = open_page("anna")
     known = street.publish()
     expect(card(page, known)).to_be_visible()
@@ -341,7 +351,7 @@ def test_cards_do_not_move_under_the_pointer(open_page, street):
     expect(card(page, newer)).to_be_visible()
 
 
-def test_two_windows_agree_at_once_and_the_second_to_decide_is_told_who_was_first(open_page, street):
+def test_two_windows_agree_at_once_and_the_second_to_decide_is_told_who_was_first(open_page: Any, street: Any) -> None:
     decide_everything(street)
     anna, ben = open_page("anna"), open_page("ben", expected=["409"])
     alert = street.publish()
@@ -369,7 +379,7 @@ def test_two_windows_agree_at_once_and_the_second_to_decide_is_told_who_was_firs
     expect(anna.locator("#panel .stands[data-value=match]")).to_be_visible()
 
 
-def test_a_conflict_is_a_clear_sentence_on_the_page(open_page, street):
+def test_a_conflict_is_a_clear_sentence_on_the_page(open_page: Any, street: Any) -> None:
     decide_everything(street)
     page = open_page("ben", expected=["409"])
     alert = street.publish()
@@ -377,7 +387,7 @@ def test_a_conflict_is_a_clear_sentence_on_the_page(open_page, street):
 
     answers = []
 
-    def late(route):  # hold ben's decision back until sam's stands
+    def late(route: Any) -> None:  # hold ben's decision back until sam's stands
         with street.client("sam") as sam:
             body = {"id": f"sam-{alert.id}", "kind": "operator", "value": "match"}
             answers.append(sam.post(f"/api/alerts/{alert.id}/decisions", json=body))
@@ -394,13 +404,13 @@ def test_a_conflict_is_a_clear_sentence_on_the_page(open_page, street):
     expect(page.locator("#panel .stands[data-value=match]")).to_be_visible()
 
 
-def test_a_conflict_on_an_alert_that_is_no_longer_looked_at_names_it(open_page, street):
+def test_a_conflict_on_an_alert_that_is_no_longer_looked_at_names_it(open_page: Any, street: Any) -> None:
     decide_everything(street)
     page = open_page("ben", expected=["409"])
     alert = street.publish(2, quick=True)
     expect(opened_alert(page, alert)).to_be_visible()
 
-    def late(route):
+    def late(route: Any) -> None:
         with street.client("sam") as sam:
             body = {"id": f"sam-{alert.id}", "kind": "operator", "value": "match"}
             sam.post(f"/api/alerts/{alert.id}/decisions", json=body)
@@ -416,7 +426,7 @@ def test_a_conflict_on_an_alert_that_is_no_longer_looked_at_names_it(open_page, 
     expect(toast).to_contain_text(f"Theft, {alert.entry.label}, camera north, ")
 
 
-def test_what_is_no_match_is_not_passed_on_while_that_decision_is_still_on_its_way(open_page, street):
+def test_what_is_no_match_is_not_passed_on_while_that_decision_is_still_on_its_way(open_page: Any, street: Any) -> None:
     decide_everything(street)
     page = open_page("ben", expected=["ERR_FAILED"])
     alert = street.publish(quick=True)
@@ -431,7 +441,9 @@ def test_what_is_no_match_is_not_passed_on_while_that_decision_is_still_on_its_w
     assert [value for value, _ in decisions_of(street, alert)] == ["no_match"]
 
 
-def test_after_the_hub_was_killed_the_page_says_so_and_catches_up_without_loss_or_repetition(open_page, street):
+def test_after_the_hub_was_killed_the_page_says_so_and_catches_up_without_loss_or_repetition(
+    open_page: Any, street: Any
+) -> None:
     page, idle = open_page("anna", expected=["503"]), open_page("eve", viewport=PHONE)
     before = street.publish(quick=True)
     expect(card(page, before)).to_be_visible()
@@ -458,7 +470,7 @@ def test_after_the_hub_was_killed_the_page_says_so_and_catches_up_without_loss_o
         assert len(sam.get(f"/api/alerts/{before.id}").json()["decisions"]) == 1
 
 
-def test_a_page_that_lost_the_console_takes_up_where_it_was(open_page, street):
+def test_a_page_that_lost_the_console_takes_up_where_it_was(open_page: Any, street: Any) -> None:
     page = open_page("anna", expected=["ERR_INTERNET_DISCONNECTED", "ERR_"])
     page.context.set_offline(True)
     page.evaluate("dispatchEvent(new Event('offline'))")
@@ -469,8 +481,8 @@ def test_a_page_that_lost_the_console_takes_up_where_it_was(open_page, street):
 
 
 def test_while_the_console_is_away_the_page_says_how_old_it_is_and_a_dead_connection_does_not_hold_it_up(
-    open_page, street
-):
+    open_page: Any, street: Any
+) -> None:
     with Relay(street.port) as relay:
         page = open_page("anna", expected=["ERR_"])
         page.goto(street.url.replace(str(street.port), str(relay.port)))
@@ -488,7 +500,9 @@ def test_while_the_console_is_away_the_page_says_how_old_it_is_and_a_dead_connec
         assert ages[0] >= 5
 
 
-def test_a_browser_with_many_pages_open_still_decides_and_the_oldest_page_says_that_it_rests(open_page, street):
+def test_a_browser_with_many_pages_open_still_decides_and_the_oldest_page_says_that_it_rests(
+    open_page: Any, street: Any
+) -> None:
     decide_everything(street)
     oldest = open_page("anna")
     pages = [oldest]
@@ -508,7 +522,7 @@ def test_a_browser_with_many_pages_open_still_decides_and_the_oldest_page_says_t
     expect(oldest.locator("#banner")).to_have_attribute("data-level", "good")
 
 
-def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page, street, shots):
+def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page: Any, street: Any, shots: Any) -> None:
     decide_everything(street)
     page = open_page(
         "eve", viewport=PHONE, is_mobile=True, has_touch=True, device_scale_factor=2, expected=["ERR_INTERNET"]
@@ -552,7 +566,9 @@ def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page, s
     assert [d["value"] for d in decisions] == ["match", "passed_on", "do_not_engage"]
 
 
-def test_an_alert_that_opens_by_itself_on_a_tablet_rings_until_the_engagement_officer_is_there(open_page, street):
+def test_an_alert_that_opens_by_itself_on_a_tablet_rings_until_the_engagement_officer_is_there(
+    open_page: Any, street: Any
+) -> None:
     decide_everything(street)
     page = open_page("eve", viewport=TABLET)
     for case in page.locator(".cards li.fresh").all():
@@ -578,7 +594,7 @@ def test_an_alert_that_opens_by_itself_on_a_tablet_rings_until_the_engagement_of
     expect(page.locator("body")).to_have_class(re.compile("ringing"))
 
 
-def test_the_mute_is_counted_down_and_ends_by_itself(open_page, street):
+def test_the_mute_is_counted_down_and_ends_by_itself(open_page: Any, street: Any) -> None:
     page = open_page("anna")
     page.clock.install()
     page.click("#tool-sound")
@@ -587,7 +603,7 @@ def test_the_mute_is_counted_down_and_ends_by_itself(open_page, street):
     expect(page.locator("#tool-sound")).to_have_text("Sound on")
 
 
-def test_wrong_passwords_lead_to_a_lock_out_that_says_how_long(open_page, street, shots):
+def test_wrong_passwords_lead_to_a_lock_out_that_says_how_long(open_page: Any, street: Any, shots: Any) -> None:
     street.users.add("guess", "viewer", PASSWORD)
     page = open_page("", expected=["403", "429"])
     snap(page, shots / "sign-in.jpg")
@@ -599,7 +615,7 @@ def test_wrong_passwords_lead_to_a_lock_out_that_says_how_long(open_page, street
     expect(page.locator("#name")).to_be_visible()
 
 
-def test_no_picture_is_shown_to_a_browser_without_a_session(open_page, street):
+def test_no_picture_is_shown_to_a_browser_without_a_session(open_page: Any, street: Any) -> None:
     alert = street.publish(quick=True)
     street.settled()
     page = open_page("", expected=["401"])
@@ -609,7 +625,7 @@ def test_no_picture_is_shown_to_a_browser_without_a_session(open_page, street):
     assert page.url.startswith(street.url + "/signin")
 
 
-def test_signing_out_leaves_nothing_on_the_screen(open_page, street):
+def test_signing_out_leaves_nothing_on_the_screen(open_page: Any, street: Any) -> None:
     page = open_page("", expected=["401"])  # pictures that were on their way
     sign_in(page, "vic")
     page.wait_for_selector("#banner:not([data-level=wait])")
@@ -619,7 +635,7 @@ def test_signing_out_leaves_nothing_on_the_screen(open_page, street):
     expect(page.locator("#password")).to_be_visible()
 
 
-def test_a_session_that_ends_takes_the_alert_off_the_screen(open_page, street):
+def test_a_session_that_ends_takes_the_alert_off_the_screen(open_page: Any, street: Any) -> None:
     street.users.add("gone", "operator", PASSWORD)
     page = open_page("gone", expected=["401"])
     alert = street.publish(quick=True)
@@ -629,7 +645,7 @@ def test_a_session_that_ends_takes_the_alert_off_the_screen(open_page, street):
     assert alert.entry.label not in page.content()
 
 
-def test_a_session_whose_hours_end_does_not_ask_for_a_key_that_would_not_help(browser):
+def test_a_session_whose_hours_end_does_not_ask_for_a_key_that_would_not_help(browser: Any) -> None:
     with open_stage(session_hours=0.05) as stage, stage.client("anna") as client:
         where = browser.new_context(viewport=DESK)
         where.add_cookies([{"name": "lfr-session", "value": client.cookies["lfr-session"], "url": stage.url}])
@@ -640,7 +656,7 @@ def test_a_session_whose_hours_end_does_not_ask_for_a_key_that_would_not_help(br
         where.close()
 
 
-def test_the_live_view_shows_pictures_and_says_what_is_wrong(open_page, street, shots):
+def test_the_live_view_shows_pictures_and_says_what_is_wrong(open_page: Any, street: Any, shots: Any) -> None:
     good = street.cameras[1]
     street.previews = True
     page = open_page("sam", "/live")
@@ -681,7 +697,7 @@ def test_the_live_view_shows_pictures_and_says_what_is_wrong(open_page, street, 
         street.previews = False
 
 
-def test_history_is_filtered_and_leads_to_the_story_and_its_export(open_page, street, shots):
+def test_history_is_filtered_and_leads_to_the_story_and_its_export(open_page: Any, street: Any, shots: Any) -> None:
     alert = street.publish(7)
     street.settled()
     with street.client("anna") as anna:
@@ -707,7 +723,7 @@ def test_history_is_filtered_and_leads_to_the_story_and_its_export(open_page, st
     snap(page, shots / "story.jpg")
 
 
-def test_twenty_alerts_in_a_minute_stay_legible(open_page, street, shots):
+def test_twenty_alerts_in_a_minute_stay_legible(open_page: Any, street: Any, shots: Any) -> None:
     decide_everything(street)
     for i in range(20):
         street.publish(20 + i, at=utc_now() - timedelta(seconds=3 * (20 - i)))
@@ -729,7 +745,9 @@ def test_twenty_alerts_in_a_minute_stay_legible(open_page, street, shots):
     expect(page.locator("#help")).to_be_visible()
 
 
-def test_with_two_thousand_alerts_in_the_journal_a_page_opens_decides_and_says_that_there_are_more(open_page, street):
+def test_with_two_thousand_alerts_in_the_journal_a_page_opens_decides_and_says_that_there_are_more(
+    open_page: Any, street: Any
+) -> None:
     for i in range(2000):
         street.publish(quick=True)
         if i % 50 == 49:

@@ -66,7 +66,7 @@ MODELS = Path(os.environ.get("LFR_MODELS") or ROOT / "models").resolve()
 
 
 @pytest.mark.timeout(180)
-def test_the_demo_opens_on_the_console_signed_in_and_runs_until_it_is_stopped(folder, tmp_path):
+def test_the_demo_opens_on_the_console_signed_in_and_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
     api = pytest.importorskip("playwright.sync_api")
     shots = Path(os.environ.get("LFR_SCREENSHOTS") or tmp_path)
     shots.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,8 @@
 """The whole appliance on recordings: finds who is on the list, alerts nobody else, and says the same every time."""
 
 import threading
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +26,7 @@ SHORT_STREET = "street:?people=2&seed=3&gap=1.5&fps=8&extras=0&size=960x540"
 class Previews:
     """Everything that anybody could see of the live view while a run goes on."""
 
-    def __init__(self, path) -> None:
+    def __init__(self, path: Path) -> None:
         alerts = load(path).alerts
         self.jpgs: list[bytes] = []
         self._stream = Subscriber(alerts.publish, alerts.replay, previews=True)
@@ -53,7 +55,7 @@ class Again:
         self._detector = open_detector(manifest, "centerface", "cpu", min_face_px=16)
         self._embedder = open_embedder(manifest, "mobilefacenet", "cpu")
 
-    def templates(self, picture) -> np.ndarray:
+    def templates(self, picture: Any) -> np.ndarray:
         """Of the faces that may be recognised in a file or JPEG, largest first; `(n, d)`."""
         if isinstance(picture, bytes):
             image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
@@ -65,18 +67,18 @@ class Again:
         faces = self._detector.refine(image, faces.select(np.array(order, int)))
         return self._embedder.embed(aligner.align(image, faces.landmarks))
 
-    def nearest(self, jpgs, people: np.ndarray) -> float:
+    def nearest(self, jpgs: Any, people: np.ndarray) -> float:
         """The greatest similarity of a face in any of the pictures to one of the people `(p, d)`."""
         return max((float((self.templates(jpg) @ people.T).max(initial=-1)) for jpg in jpgs), default=-1.0)
 
 
-def listed(folder) -> Person:
+def listed(folder: Path) -> Person:
     """Somebody of the test data, enrolled with their first photo."""
     return Person(folder.name[:60], (min(folder.glob("*.jpg")),))
 
 
 @pytest.mark.timeout(150)
-def test_on_real_clips_a_list_of_strangers_alerts_nobody(folder, faces, test_data):
+def test_on_real_clips_a_list_of_strangers_alerts_nobody(folder: Path, faces: Any, test_data: Any) -> None:
     clips = sorted((test_data / "clips").iterdir())
     smallest = {".mp4": 56, ".gif": 24}
     cameras = [
@@ -94,7 +96,9 @@ def test_on_real_clips_a_list_of_strangers_alerts_nobody(folder, faces, test_dat
 
 
 @pytest.mark.timeout(150)
-def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(folder, faces, capsys):
+def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(
+    folder: Path, faces: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     people = faces[100:109]
     on_list = people[::3]
     names = folder / "who.txt"
@@ -129,7 +133,7 @@ def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(
 
 
 @pytest.mark.timeout(120)
-def test_the_same_configuration_twice_gives_the_same_alerts_and_nobody_else_is_in_their_pictures(folder):
+def test_the_same_configuration_twice_gives_the_same_alerts_and_nobody_else_is_in_their_pictures(folder: Path) -> None:
     hopper, other = ensure_picture("hopper"), ensure_picture("astronaut")
     found = []
     path = deployment(folder, [{"name": "a", "source": SHORT_STREET, "pace": "fast"}], [Person("hopper", (hopper,))])

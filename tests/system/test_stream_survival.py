@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alerts_material import settings, short_folder
@@ -62,7 +63,7 @@ def lines(path: Path) -> list[str]:
 
 @pytest.mark.timeout(60 + 10 * KILLS)
 @pytest.mark.parametrize("seed", [1])
-def test_every_alert_is_seen_once_and_in_order_whoever_is_killed(seed):
+def test_every_alert_is_seen_once_and_in_order_whoever_is_killed(seed: Any) -> None:
     draw = random.Random(seed)
     watched: list[tuple[int, str]] = []
     with short_folder() as folder:

@@ -22,7 +22,7 @@ def hopper() -> list[Person]:
 
 
 @pytest.mark.timeout(150)
-def test_whatever_is_killed_the_alerts_of_a_recording_come_once_each(folder):
+def test_whatever_is_killed_the_alerts_of_a_recording_come_once_each(folder: Path) -> None:
     source = f"street:?{PEOPLE}"
     path = deployment(folder, [{"name": "a", "source": source, "pace": "fast"}], hopper(), matching={"cooldown_s": 1})
     with Appliance(path) as run:
@@ -69,7 +69,7 @@ def told(run: Appliance) -> list[str]:
 
 
 @pytest.mark.timeout(200)
-def test_a_network_camera_that_dies_and_comes_back_shows_as_a_gap_and_alerts_go_on(folder):
+def test_a_network_camera_that_dies_and_comes_back_shows_as_a_gap_and_alerts_go_on(folder: Path) -> None:
     video = recording(folder)
     with RtspCamera("960x540", 8, str(video)) as server:
         cameras = [

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -32,7 +34,7 @@ def steps() -> list[str]:
 
 
 @pytest.fixture
-def shell(folder):
+def shell(folder: Path) -> Iterator[Any]:
     """Runs one line in the folder, with `lfr` on the path; what it printed."""
     (folder / "bin").mkdir()
     (folder / "tmp").mkdir()
@@ -127,7 +129,7 @@ def places(folder: Path) -> list[Path]:
 
 
 @pytest.mark.timeout(200)
-def test_the_whole_life_from_keys_to_certificate_as_the_readme_says(folder, shell):
+def test_the_whole_life_from_keys_to_certificate_as_the_readme_says(folder: Path, shell: Any) -> None:
     prepare(folder)
     secrets: dict[str, bytes] = {}
     shown: list[str] = []  # the quality report's thumbnails
@@ -183,7 +185,7 @@ def _until_it_is_ready(folder: Path) -> None:
         time.sleep(0.1)
 
 
-def _until_both_were_found(shell, folder: Path) -> None:
+def _until_both_were_found(shell: Any, folder: Path) -> None:
     """Wait for the wanted person's alert; the officer of the blue list must never be one."""
     end = time.monotonic() + 60
     while time.monotonic() < end:

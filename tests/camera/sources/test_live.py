@@ -7,6 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +29,7 @@ class ScriptedReader:
 
     finite, live, fps, notice = False, True, 25.0, ""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.shape = (48, 64, 3)
         self.media_s = 0.0
         self.dropped = {}
@@ -37,11 +40,11 @@ class ScriptedReader:
         self.hang = threading.Event()
         self.hang.set()
 
-    def open(self):
+    def open(self) -> None:
         if self.opens and (error := self.opens.pop(0)) is not None:
             raise error
 
-    def advance(self):
+    def advance(self) -> Any:
         self.hang.wait(20)
         self.next.acquire(timeout=20)
         self.number += 1
@@ -50,16 +53,16 @@ class ScriptedReader:
             return False
         return True
 
-    def retrieve(self, into):
+    def retrieve(self, into: Any) -> Any:
         image = into if into.shape == self.shape else np.empty(self.shape, np.uint8)
         image[:] = self.number + 1
         return image, None
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
-def wait_for(condition, timeout_s=10.0):
+def wait_for(condition: Any, timeout_s: Any = 10.0) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not happen"
@@ -67,7 +70,7 @@ def wait_for(condition, timeout_s=10.0):
 
 
 @pytest.fixture
-def scripted():
+def scripted() -> Iterator[Any]:
     reader = ScriptedReader()
     source = LiveSource(reader, "scripted", QUICK)
     yield reader, source
@@ -77,11 +80,11 @@ def scripted():
     source.close()
 
 
-def live(url, **more):
+def live(url: Any, **more: Any) -> Any:
     return open_source(Camera(name="gate", source=url, **more), QUICK)
 
 
-def test_only_the_newest_frame_waits_and_the_others_are_counted(scripted):
+def test_only_the_newest_frame_waits_and_the_others_are_counted(scripted: Any) -> None:
     reader, source = scripted
     reader.next.release(6)
     wait_for(lambda: source.frames == 6)
@@ -92,7 +95,7 @@ def test_only_the_newest_frame_waits_and_the_others_are_counted(scripted):
     source.release(frame)
 
 
-def test_a_frame_that_the_reader_holds_is_never_overwritten(scripted):
+def test_a_frame_that_the_reader_holds_is_never_overwritten(scripted: Any) -> None:
     reader, source = scripted
     held = []
     for _ in range(3):
@@ -112,7 +115,7 @@ def test_a_frame_that_the_reader_holds_is_never_overwritten(scripted):
         assert not pixels.any()
 
 
-def test_closing_wipes_the_frame_that_nobody_read(scripted):
+def test_closing_wipes_the_frame_that_nobody_read(scripted: Any) -> None:
     reader, source = scripted
     reader.next.release()
     wait_for(lambda: source.frames == 1)
@@ -124,7 +127,7 @@ def test_closing_wipes_the_frame_that_nobody_read(scripted):
     assert source.read(5) is None
 
 
-def test_a_changed_resolution_gives_frames_of_the_new_size(scripted):
+def test_a_changed_resolution_gives_frames_of_the_new_size(scripted: Any) -> None:
     reader, source = scripted
     reader.next.release()
     first = source.read(1)
@@ -138,7 +141,7 @@ def test_a_changed_resolution_gives_frames_of_the_new_size(scripted):
     assert source.buffers_held == 0
 
 
-def test_a_lost_camera_comes_back_and_says_since_when_it_was_away(scripted):
+def test_a_lost_camera_comes_back_and_says_since_when_it_was_away(scripted: Any) -> None:
     reader, source = scripted
     reader.opens = [SourceError("The cable is out."), SourceError("The cable is out."), None]
     reader.next.release()
@@ -155,7 +158,7 @@ def test_a_lost_camera_comes_back_and_says_since_when_it_was_away(scripted):
     source.release(frame)
 
 
-def test_back_off_grows_to_its_cap_with_chance_and_is_slow_after_a_refusal(scripted):
+def test_back_off_grows_to_its_cap_with_chance_and_is_slow_after_a_refusal(scripted: Any) -> None:
     _, source = scripted
     source._timing = Timing(backoff_first_s=0.5, backoff_cap_s=30, refused_s=30)
     waits = [source._backoff_s(SourceError("x")) for _ in range(40)]
@@ -167,7 +170,7 @@ def test_back_off_grows_to_its_cap_with_chance_and_is_slow_after_a_refusal(scrip
     assert source._backoff_s(SourceRefused("x")) >= 15
 
 
-def test_a_decoder_that_hangs_is_told_and_does_not_hold_up_close():
+def test_a_decoder_that_hangs_is_told_and_does_not_hold_up_close() -> None:
     reader = ScriptedReader()
     timing = Timing(open_timeout_s=0.1, read_timeout_s=0.1, hang_s=0.2)
     source = LiveSource(reader, "hung", timing)
@@ -181,7 +184,7 @@ def test_a_decoder_that_hangs_is_told_and_does_not_hold_up_close():
     reader.next.release(9)
 
 
-def test_an_absent_camera_is_tried_again_for_ever_without_blocking():
+def test_an_absent_camera_is_tried_again_for_ever_without_blocking() -> None:
     with OddServer() as server:
         port = server.port
     started = time.monotonic()
@@ -206,7 +209,7 @@ def test_an_absent_camera_is_tried_again_for_ever_without_blocking():
     ],
     ids=["silent", "web page", "garbage", "no such path", "unavailable", "no video", "endless", "no credentials"],
 )
-def test_a_server_that_misbehaves_is_described_in_words(answer, said):
+def test_a_server_that_misbehaves_is_described_in_words(answer: Any, said: Any) -> None:
     timing = Timing(open_timeout_s=0.6, read_timeout_s=0.5, backoff_first_s=0.05, backoff_cap_s=0.1, refused_s=0.1)
     with OddServer(*([answer] if answer else [])) as server:
         source = open_source(Camera(name="gate", source=f"rtsp://127.0.0.1:{server.port}/stream"), timing)
@@ -215,7 +218,7 @@ def test_a_server_that_misbehaves_is_described_in_words(answer, said):
             assert source.state == "reconnecting"
 
 
-def test_a_stream_is_opened_before_anything_is_asked_about_it():
+def test_a_stream_is_opened_before_anything_is_asked_about_it() -> None:
     """A description asked for first would have the camera prepare the stream twice, and refuse the second time."""
     with OddServer(*[b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE\r\n\r\n"] * 2) as server:
         with live(f"rtsp://127.0.0.1:{server.port}/s") as source:
@@ -226,7 +229,7 @@ def test_a_stream_is_opened_before_anything_is_asked_about_it():
     assert asked[0].startswith("OPTIONS")
 
 
-def test_a_digest_challenge_is_answered_without_the_password():
+def test_a_digest_challenge_is_answered_without_the_password() -> None:
     challenge = b'RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm="cam", nonce="n1", qop="auth"\r\n\r\n'
     with (
         OddServer(challenge, b"RTSP/1.0 404 Not Found\r\n\r\n") as server,
@@ -243,11 +246,11 @@ def test_a_digest_challenge_is_answered_without_the_password():
     assert "s3cret" not in signed
 
 
-def md5(text):
+def md5(text: Any) -> Any:
     return hashlib.md5(text.encode()).hexdigest()
 
 
-def test_motion_jpeg_over_http_is_read_until_it_stalls():
+def test_motion_jpeg_over_http_is_read_until_it_stalls() -> None:
     jpeg = cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))[1].tobytes()
     part = b"--cut\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg) + jpeg + b"\r\n"
     head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=cut\r\n\r\n"
@@ -261,7 +264,7 @@ def test_motion_jpeg_over_http_is_read_until_it_stalls():
         wait_for(lambda: source.state == "reconnecting")
 
 
-def test_a_real_camera_that_is_killed_and_comes_back_goes_on():
+def test_a_real_camera_that_is_killed_and_comes_back_goes_on() -> None:
     with RtspCamera("320x240") as first:
         source = live(first.url)
         with source:
@@ -280,7 +283,7 @@ def test_a_real_camera_that_is_killed_and_comes_back_goes_on():
                 assert source.last_frame_age_s < 1
 
 
-def test_a_real_camera_that_stalls_is_noticed_within_the_read_timeout():
+def test_a_real_camera_that_stalls_is_noticed_within_the_read_timeout() -> None:
     with RtspCamera("320x240") as server, live(server.url) as source:
         assert source.read(15) is not None, source.detail
         os.kill(server.process.pid, 19)  # SIGSTOP: the connection stays, nothing comes
@@ -290,7 +293,7 @@ def test_a_real_camera_that_stalls_is_noticed_within_the_read_timeout():
         os.kill(server.process.pid, 18)
 
 
-def test_a_real_camera_with_a_password_opens_with_the_file_of_credentials(tmp_path):
+def test_a_real_camera_with_a_password_opens_with_the_file_of_credentials(tmp_path: Path) -> None:
     secret = tmp_path / "gate.secret"
     secret.write_text("van:s3cr@t/1\n")
     secret.chmod(0o600)
@@ -321,7 +324,7 @@ os._exit(0)  # a decoder thread that is still connecting would abort the interpr
 """
 
 
-def test_credentials_appear_in_nothing_that_is_printed_not_even_by_the_decoder():
+def test_credentials_appear_in_nothing_that_is_printed_not_even_by_the_decoder() -> None:
     sdp = b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
     fine = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n" % len(sdp)
     with OddServer() as gone:

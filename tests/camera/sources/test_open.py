@@ -6,6 +6,8 @@ import struct
 import subprocess
 import time
 import zlib
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,11 +19,11 @@ from appliance.config.live import Camera
 from appliance.core.errors import SecretError, SourceUnusable
 
 
-def camera(source, pace="fast", **more):
+def camera(source: Any, pace: Any = "fast", **more: Any) -> Any:
     return Camera(name="clip", source=str(source), pace=pace, **more)
 
 
-def read_all(source):
+def read_all(source: Any) -> Any:
     """Every frame's hash and media time, and the source at its end."""
     frames = []
     with open_source(camera(source)) as opened:
@@ -31,14 +33,14 @@ def read_all(source):
     return frames, opened
 
 
-def picture(number, size_wh=(160, 120)):
+def picture(number: Any, size_wh: Any = (160, 120)) -> Any:
     image = np.full((size_wh[1], size_wh[0], 3), 40, np.uint8)
     cv2.rectangle(image, (number * 7 % 120, 20), (number * 7 % 120 + 30, 90), (30, 200, 20 + number * 9 % 200), -1)
     return image
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory):
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """An MP4, a GIF with uneven durations, a truncated MP4, and a stream that changes its size."""
     folder = tmp_path_factory.mktemp("clips")
     writer = cv2.VideoWriter(str(folder / "a.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (160, 120))
@@ -52,7 +54,7 @@ def clips(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("name", "count"), [("a.mp4", 40), ("a.gif", 6)])
-def test_a_file_gives_every_frame_and_the_same_ones_each_time(clips, name, count):
+def test_a_file_gives_every_frame_and_the_same_ones_each_time(clips: Any, name: Any, count: Any) -> None:
     first, source = read_all(clips / name)
     second, _ = read_all(clips / name)
     assert len(first) == count
@@ -61,18 +63,18 @@ def test_a_file_gives_every_frame_and_the_same_ones_each_time(clips, name, count
     assert (source.state, source.dropped, source.detail) == ("ended", {}, "")
 
 
-def test_media_time_honours_the_durations_of_a_gif(clips):
+def test_media_time_honours_the_durations_of_a_gif(clips: Any) -> None:
     frames, _ = read_all(clips / "a.gif")
     assert [media_s for _, media_s, _ in frames] == pytest.approx([0, 0.1, 0.15, 0.35, 0.45, 0.52], abs=0.011)
 
 
-def test_captured_utc_moves_with_media_time(clips):
+def test_captured_utc_moves_with_media_time(clips: Any) -> None:
     with open_source(camera(clips / "a.mp4")) as source:
         first, second = source.read(1), source.read(1)
         assert (second.captured_at_utc - first.captured_at_utc).total_seconds() == pytest.approx(0.1, abs=0.001)
 
 
-def test_a_file_at_real_time_drops_for_a_slow_reader_and_ends(clips):
+def test_a_file_at_real_time_drops_for_a_slow_reader_and_ends(clips: Any) -> None:
     started, count = time.monotonic(), 0
     with open_source(camera(clips / "a.gif", pace="realtime")) as source:
         while source.state != "ended":
@@ -87,7 +89,7 @@ def test_a_file_at_real_time_drops_for_a_slow_reader_and_ends(clips):
         assert source.read(5) is None
 
 
-def test_a_file_that_is_cut_off_ends_with_what_is_missing(clips, tmp_path):
+def test_a_file_that_is_cut_off_ends_with_what_is_missing(clips: Any, tmp_path: Path) -> None:
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         pytest.skip("ffmpeg is not on this machine; install: apt-get install ffmpeg")
@@ -104,7 +106,7 @@ def test_a_file_that_is_cut_off_ends_with_what_is_missing(clips, tmp_path):
     assert "cut off or damaged" in source.detail
 
 
-def test_damage_in_the_middle_of_a_file_does_not_hang(clips, tmp_path):
+def test_damage_in_the_middle_of_a_file_does_not_hang(clips: Any, tmp_path: Path) -> None:
     data = bytearray((clips / "a.mp4").read_bytes())
     middle = len(data) // 3
     data[middle : middle + 3000] = np.random.default_rng(1).bytes(3000)
@@ -114,7 +116,7 @@ def test_damage_in_the_middle_of_a_file_does_not_hang(clips, tmp_path):
     assert source.state == "ended"
 
 
-def test_a_picture_size_that_changes_in_mid_stream_keeps_frames_coming(tmp_path):
+def test_a_picture_size_that_changes_in_mid_stream_keeps_frames_coming(tmp_path: Path) -> None:
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         pytest.skip("ffmpeg is not on this machine; install: apt-get install ffmpeg")
@@ -133,7 +135,7 @@ def test_a_picture_size_that_changes_in_mid_stream_keeps_frames_coming(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a video at all" * 50], ids=["empty", "text"])
-def test_a_file_without_a_picture_is_unusable_and_says_what_to_do(tmp_path, content):
+def test_a_file_without_a_picture_is_unusable_and_says_what_to_do(tmp_path: Path, content: Any) -> None:
     path = tmp_path / "bad.mp4"
     path.write_bytes(content)
     with pytest.raises(SourceUnusable, match=r"bad\.mp4 holds no picture.*H\.264"):
@@ -141,22 +143,22 @@ def test_a_file_without_a_picture_is_unusable_and_says_what_to_do(tmp_path, cont
 
 
 @pytest.mark.parametrize("pace", ["fast", "realtime"])
-def test_a_missing_file_is_unusable_and_named(tmp_path, pace):
+def test_a_missing_file_is_unusable_and_named(tmp_path: Path, pace: Any) -> None:
     with pytest.raises(SourceUnusable, match=r"gone\.mp4 does not exist"):
         open_source(camera(tmp_path / "gone.mp4", pace))
 
 
-def png_header(width, height):
+def png_header(width: Any, height: Any) -> Any:
     """A PNG that claims to be huge and holds next to nothing."""
 
-    def chunk(kind, data):
+    def chunk(kind: Any, data: Any) -> Any:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
 
 
-def test_a_folder_gives_images_in_natural_order_and_counts_the_unreadable(tmp_path):
+def test_a_folder_gives_images_in_natural_order_and_counts_the_unreadable(tmp_path: Path) -> None:
     for number in (10, 2, 1):
         cv2.imwrite(str(tmp_path / f"{number}.png"), picture(number))
     cv2.imwrite(str(tmp_path / "3.png"), picture(3, (200, 100)))
@@ -177,7 +179,7 @@ def test_a_folder_gives_images_in_natural_order_and_counts_the_unreadable(tmp_pa
     assert "3 of 7 images" in source.detail
 
 
-def test_a_folder_of_nothing_readable_fails_and_an_empty_one_is_unusable(tmp_path):
+def test_a_folder_of_nothing_readable_fails_and_an_empty_one_is_unusable(tmp_path: Path) -> None:
     with pytest.raises(SourceUnusable, match="holds no images"):
         open_source(camera(tmp_path))
     (tmp_path / "a.jpg").write_bytes(b"no image")
@@ -186,7 +188,7 @@ def test_a_folder_of_nothing_readable_fails_and_an_empty_one_is_unusable(tmp_pat
     assert "1 of 1 images" in source.detail
 
 
-def test_the_pattern_is_finite_on_request_and_the_same_each_time():
+def test_the_pattern_is_finite_on_request_and_the_same_each_time() -> None:
     first, source = read_all("test:?size=320x240&fps=10&seconds=3")
     assert len(first) == 30
     assert first == read_all("test:?size=320x240&fps=10&seconds=3")[0]
@@ -205,12 +207,12 @@ def test_the_pattern_is_finite_on_request_and_the_same_each_time():
         ("rtsp://host:99999/x", "is not an address"),
     ],
 )
-def test_what_cannot_be_a_source_is_refused_with_what_is_allowed(source, said):
+def test_what_cannot_be_a_source_is_refused_with_what_is_allowed(source: Any, said: Any) -> None:
     with pytest.raises(SourceUnusable, match=said):
         open_source(camera(source, pace="realtime"))
 
 
-def test_a_live_camera_takes_no_pace_fast():
+def test_a_live_camera_takes_no_pace_fast() -> None:
     with pytest.raises(SourceUnusable, match="pace: fast is for files"):
         open_source(camera("rtsp://127.0.0.1:9/x", pace="fast"))
 
@@ -224,7 +226,9 @@ def test_a_live_camera_takes_no_pace_fast():
         (b"\xff\xfes3cret", 0o600, "does not hold one line"),
     ],
 )
-def test_a_file_of_credentials_that_is_not_one_is_a_secret_error(tmp_path, content, mode, said):
+def test_a_file_of_credentials_that_is_not_one_is_a_secret_error(
+    tmp_path: Path, content: Any, mode: Any, said: Any
+) -> None:
     path = tmp_path / "camera.secret"
     path.write_bytes(content)
     path.chmod(mode)
@@ -235,7 +239,7 @@ def test_a_file_of_credentials_that_is_not_one_is_a_secret_error(tmp_path, conte
     assert not isinstance(caught.value.__context__, UnicodeDecodeError)
 
 
-def test_a_released_frame_is_wiped_and_its_buffer_used_again(clips):
+def test_a_released_frame_is_wiped_and_its_buffer_used_again(clips: Any) -> None:
     with open_source(camera(clips / "a.mp4")) as source:
         frame = source.read(1)
         pixels = frame.image_bgr
@@ -250,7 +254,7 @@ def test_a_released_frame_is_wiped_and_its_buffer_used_again(clips):
         source.release(following)
 
 
-def test_buffers_are_bounded_and_a_reader_that_keeps_them_waits(clips):
+def test_buffers_are_bounded_and_a_reader_that_keeps_them_waits(clips: Any) -> None:
     with open_source(camera(clips / "a.mp4"), buffers=3) as source:
         held = [source.read(1) for _ in range(3)]
         copies = [frame.image_bgr.copy() for frame in held]

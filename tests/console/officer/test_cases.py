@@ -1,6 +1,7 @@
 """The cases: a view of the stream that can be rebuilt, taken up anywhere, and never grows without bound."""
 
 from datetime import timedelta
+from typing import Any
 
 import alerts_material as material
 import pytest
@@ -17,17 +18,17 @@ STREET = User("eve", "engagement", "")
 class Story:
     """Events with running numbers."""
 
-    def __init__(self, cases):
+    def __init__(self, cases: Any) -> None:
         self.cases = cases
         self.seq = 0
 
-    def alert(self, **changes):
+    def alert(self, **changes: Any) -> Any:
         self.seq += 1
         alert = material.alert(**changes).model_copy(update={"seq": self.seq})
         self.cases.take(alert, self.seq)
         return alert
 
-    def decide(self, alert, kind="operator", value="match", **more):
+    def decide(self, alert: Any, kind: Any = "operator", value: Any = "match", **more: Any) -> Any:
         self.seq += 1
         decision = material.decision(alert.id, kind, value, **more).model_copy(update={"seq": self.seq})
         self.cases.take(decision, self.seq)
@@ -35,16 +36,16 @@ class Story:
 
 
 @pytest.fixture
-def cases():
+def cases() -> Any:
     return Cases(keep_hours=24)
 
 
 @pytest.fixture
-def story(cases):
+def story(cases: Any) -> Any:
     return Story(cases)
 
 
-def test_an_event_that_comes_twice_counts_once(cases, story):
+def test_an_event_that_comes_twice_counts_once(cases: Any, story: Any) -> None:
     alert = story.alert()
     decision = story.decide(alert)
     assert cases.take(alert, 1) is None
@@ -52,7 +53,7 @@ def test_an_event_that_comes_twice_counts_once(cases, story):
     assert len(cases.get(alert.id).decisions) == 1
 
 
-def test_an_undone_decision_no_longer_stands_and_is_still_told(cases, story):
+def test_an_undone_decision_no_longer_stands_and_is_still_told(cases: Any, story: Any) -> None:
     alert = story.alert()
     wrong = story.decide(alert, value="no_match")
     story.decide(alert, "undo", "undo", undoes=wrong.id)
@@ -63,7 +64,7 @@ def test_an_undone_decision_no_longer_stands_and_is_still_told(cases, story):
     assert case.state() == "match"
 
 
-def test_a_page_gets_exactly_what_changed_since(cases, story):
+def test_a_page_gets_exactly_what_changed_since(cases: Any, story: Any) -> None:
     first, second, third = story.alert(), story.alert(), story.alert()
     seen = cases.seq
     story.decide(first)
@@ -74,7 +75,7 @@ def test_a_page_gets_exactly_what_changed_since(cases, story):
     assert second.id not in {case.alert.id for case, _ in cases.changed_after(seen, SUPERVISOR)}
 
 
-def test_an_engagement_officer_sees_only_what_was_passed_on(cases, story):
+def test_an_engagement_officer_sees_only_what_was_passed_on(cases: Any, story: Any) -> None:
     kept, passed = story.alert(), story.alert()
     story.decide(kept)
     order = story.decide(passed, "passed_on", "passed_on")
@@ -83,7 +84,7 @@ def test_an_engagement_officer_sees_only_what_was_passed_on(cases, story):
     assert cases.snapshot(STREET) == []
 
 
-def test_alerts_beyond_their_time_are_forgotten(cases, story):
+def test_alerts_beyond_their_time_are_forgotten(cases: Any, story: Any) -> None:
     old = story.alert(at=utc_now() - timedelta(hours=25))
     new = story.alert()
     assert cases.expire(utc_now()) == [old.id]
@@ -91,13 +92,13 @@ def test_alerts_beyond_their_time_are_forgotten(cases, story):
     assert cases.get(new.id) is not None
 
 
-def test_the_board_is_bounded_and_drops_the_oldest(monkeypatch, cases, story):
+def test_the_board_is_bounded_and_drops_the_oldest(monkeypatch: pytest.MonkeyPatch, cases: Any, story: Any) -> None:
     monkeypatch.setattr(module, "MAX_CASES", 5)
     alerts = [story.alert() for _ in range(8)]
     assert [case.alert.id for case in cases.all()] == [alert.id for alert in alerts[3:]]
 
 
-def test_a_snapshot_of_two_thousand_alerts_stays_small(cases, story):
+def test_a_snapshot_of_two_thousand_alerts_stays_small(cases: Any, story: Any) -> None:
     for i in range(2000):
         alert = story.alert()
         if i % 2:
@@ -107,7 +108,7 @@ def test_a_snapshot_of_two_thousand_alerts_stays_small(cases, story):
     assert shown[-1]["alert"]["id"] == cases.all()[-1].alert.id
 
 
-def test_history_is_filtered_and_paged_without_loss_or_repetition(cases, story):
+def test_history_is_filtered_and_paged_without_loss_or_repetition(cases: Any, story: Any) -> None:
     for i in range(120):
         alert = story.alert(camera=("north", "south")[i % 2], category=("violence", "theft")[i % 3 == 0])
         if i % 4 == 0:
@@ -125,9 +126,9 @@ def test_history_is_filtered_and_paged_without_loss_or_repetition(cases, story):
 
 
 @pytest.mark.parametrize("text", ["", "12", ":12", "e:", "e:-1", "e:１", "e:" + "9" * 16, "x" * 65 + ":1"])
-def test_a_forged_position_is_none(text):
+def test_a_forged_position_is_none(text: Any) -> None:
     assert parse_event_id(text) == ("", 0)
 
 
-def test_a_position_is_read_back():
+def test_a_position_is_read_back() -> None:
     assert parse_event_id("a1:b2:42") == ("a1:b2", 42)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,10 @@ from appliance.console.users import User
 ANNA = User("anna", "operator", "")
 
 
-def told(pages, count, within_s):
+def told(pages: Any, count: Any, within_s: Any) -> Any:
     """The first events of a page's stream: (name, data)."""
 
-    async def listen():
+    async def listen() -> Any:
         found = []
         stream = pages.stream(ANNA, "", previews=False, seconds_left=lambda: 600.0)
         async with asyncio.timeout(within_s):
@@ -32,7 +33,9 @@ def told(pages, count, within_s):
     return asyncio.run(listen())
 
 
-def test_a_page_of_a_console_that_never_heard_the_hub_is_told_so_at_once_and_again(monkeypatch):
+def test_a_page_of_a_console_that_never_heard_the_hub_is_told_so_at_once_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(module, "LOST_AFTER_S", 0.0)
     monkeypatch.setattr(module, "BEAT_EVERY_S", 0.1)
     events = told(OpenPages(Cases()), 3, within_s=2)
@@ -40,7 +43,7 @@ def test_a_page_of_a_console_that_never_heard_the_hub_is_told_so_at_once_and_aga
     assert {data["hub"] for _, data in events} == {"lost"}
 
 
-def test_a_console_that_has_just_started_expects_the_hub_before_it_calls_it_lost():
+def test_a_console_that_has_just_started_expects_the_hub_before_it_calls_it_lost() -> None:
     pages = OpenPages(Cases())
     assert pages.link()["hub"] == "expected"
     pages.heard()
@@ -50,7 +53,7 @@ def test_a_console_that_has_just_started_expects_the_hub_before_it_calls_it_lost
 
 
 @pytest.mark.parametrize("caught_up", [True, False])
-def test_what_is_there_comes_after_patience_at_the_latest(monkeypatch, caught_up):
+def test_what_is_there_comes_after_patience_at_the_latest(monkeypatch: pytest.MonkeyPatch, caught_up: Any) -> None:
     monkeypatch.setattr(module, "CATCH_UP_S", 0.2)
     pages = OpenPages(Cases())
     pages.caught_up = caught_up

@@ -3,6 +3,8 @@
 import json
 import re
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from appliance.supervision.live_deployment import LiveDeployment
 
 
 @pytest.fixture
-def lived(on_disk, journal, now):
+def lived(on_disk: Any, journal: Any, now: Any) -> Any:
     """A deployment with a list, people, alerts, an outage and two walks."""
     store = Store(on_disk.alerts.state_dir)
     store.take_up(on_disk)
@@ -49,7 +51,7 @@ def lived(on_disk, journal, now):
     return on_disk
 
 
-def test_the_figures_are_what_people_decided(lived):
+def test_the_figures_are_what_people_decided(lived: Any) -> None:
     made = report.build(lived).public
     assert (made.people_seen, made.alerts) == (1200, 5)
     assert (made.true_alerts, made.false_alerts, made.other_alerts, made.undecided_alerts) == (2, 1, 1, 1)
@@ -65,7 +67,7 @@ def test_the_figures_are_what_people_decided(lived):
     assert any("was altered after it was sealed" in text for text in report.build(lived).outages)
 
 
-def test_the_page_to_publish_names_no_camera_person_alert_or_officer(lived, tmp_path):
+def test_the_page_to_publish_names_no_camera_person_alert_or_officer(lived: Any, tmp_path: Path) -> None:
     report.write(lived, tmp_path / "out")
     for name in ("report-public.html", "report-public.json"):
         text = (tmp_path / "out" / name).read_text()
@@ -77,7 +79,7 @@ def test_the_page_to_publish_names_no_camera_person_alert_or_officer(lived, tmp_
         assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-7", text)
 
 
-def test_the_pages_fetch_nothing_and_run_nothing(lived, tmp_path):
+def test_the_pages_fetch_nothing_and_run_nothing(lived: Any, tmp_path: Path) -> None:
     end.end(lived)
     for path in [*report.write(lived), lived.alerts.state_dir / "certificate.html"]:
         if path.suffix == ".html":
@@ -86,7 +88,7 @@ def test_the_pages_fetch_nothing_and_run_nothing(lived, tmp_path):
             assert "default-src 'none'" in page
 
 
-def test_what_people_wrote_is_shown_as_text(make_config, tmp_path):
+def test_what_people_wrote_is_shown_as_text(make_config: Any, tmp_path: Path) -> None:
     evil = '<script>alert(1)</script> & "North" End'
     config = make_config(deployment__location=evil, deployment__purpose=evil + " more words")
     Store(config.alerts.state_dir).take_up(config)
@@ -94,7 +96,7 @@ def test_what_people_wrote_is_shown_as_text(make_config, tmp_path):
     assert all("<script>" not in page and "&lt;script&gt;" in page for page in pages)
 
 
-def test_the_full_one_tells_who_decided_what_and_that_the_record_is_whole(lived):
+def test_the_full_one_tells_who_decided_what_and_that_the_record_is_whole(lived: Any) -> None:
     made = report.build(lived)
     decided = {(row.kind, row.value, row.by) for one in made.alerts for row in one.decisions}
     assert ("operator", "no_match", "PC Lee") in decided
@@ -106,7 +108,7 @@ def test_the_full_one_tells_who_decided_what_and_that_the_record_is_whole(lived)
     assert made.alerts_purged == 0
 
 
-def test_the_figures_survive_wipe_and_purge(lived, now):
+def test_the_figures_survive_wipe_and_purge(lived: Any, now: Any) -> None:
     before = report.build(lived).public
     end.end(lived)
     end.purge(lived, now=now + timedelta(hours=30))
@@ -128,7 +130,7 @@ def test_the_figures_survive_wipe_and_purge(lived, now):
     assert after.public.destruction_complete
 
 
-def test_what_a_running_hub_purges_stays_in_the_figures(lived, now):
+def test_what_a_running_hub_purges_stays_in_the_figures(lived: Any, now: Any) -> None:
     before = report.build(lived)
     spec = LiveDeployment(lived).hub_spec(lived.alerts.state_dir)
     (lived.alerts.state_dir / counts.FIGURES_FILE).unlink()
@@ -146,7 +148,7 @@ def test_what_a_running_hub_purges_stays_in_the_figures(lived, now):
     assert certificate.load(lived).alerts_purged == 5
 
 
-def test_a_journal_that_cannot_be_read_is_said_and_not_counted_as_nothing(lived):
+def test_a_journal_that_cannot_be_read_is_said_and_not_counted_as_nothing(lived: Any) -> None:
     counts.freeze(lived)
     for path in lived.alerts.state_dir.glob("journal.db*"):
         path.write_bytes(b"this is no database " * 100)
@@ -154,7 +156,7 @@ def test_a_journal_that_cannot_be_read_is_said_and_not_counted_as_nothing(lived)
         report.build(lived)
 
 
-def test_a_deployment_without_anything_yet_has_a_report(config, tmp_path):
+def test_a_deployment_without_anything_yet_has_a_report(config: Any, tmp_path: Path) -> None:
     Store(config.alerts.state_dir).take_up(config)
     made = report.build(config).public
     assert made.false_alert_rate.rate is None
@@ -162,7 +164,7 @@ def test_a_deployment_without_anything_yet_has_a_report(config, tmp_path):
     assert "there is no rate" in (tmp_path / "report-public.html").read_text()
 
 
-def test_writing_is_recorded_and_the_full_one_is_for_its_owner_only(lived, tmp_path):
+def test_writing_is_recorded_and_the_full_one_is_for_its_owner_only(lived: Any, tmp_path: Path) -> None:
     files = report.write(lived, tmp_path, by="Insp. Okafor")
     assert [path.stat().st_mode & 0o077 for path in files] == [0o044, 0o044, 0, 0]
     last = list(Store(lived.alerts.state_dir).audit.records())[-1]
@@ -180,17 +182,17 @@ def test_writing_is_recorded_and_the_full_one_is_for_its_owner_only(lived, tmp_p
         (1, 0.9, 1, 1),
     ],
 )
-def test_the_rate_is_drawn_within_the_page(value, low, high, limit):
+def test_the_rate_is_drawn_within_the_page(value: Any, low: Any, high: Any, limit: Any) -> None:
     drawn = str(charts.rate(value, low, high, limit))
     assert all(0 <= float(x) <= 720 for x in re.findall(r'(?:x|x1|x2|cx)="(-?[\d.]+)"', drawn))
 
 
-def test_a_day_without_people_and_a_day_beyond_its_window_are_drawn(now):
+def test_a_day_without_people_and_a_day_beyond_its_window_are_drawn(now: Any) -> None:
     assert "0 people" in charts.day({}, {}, now, now)
     drawn = str(charts.day({"2026-11-21T10:00Z": 5}, {"2026-11-22T09:50Z": 2}, now, now, [(now, now)]))
     assert "nan" not in drawn.lower()
 
 
-def test_bars_of_nothing_are_drawn():
+def test_bars_of_nothing_are_drawn() -> None:
     assert "<svg" in charts.bars({}, "none")
     assert 'width="1.0"' in charts.bars({"a": 0}, "zero")

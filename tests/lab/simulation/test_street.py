@@ -4,7 +4,9 @@ import hashlib
 import itertools
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,29 +24,29 @@ SMALL = "street:?people=2&size=640x360&fps=6&gap=1&seed=4"
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread() -> Iterator[Any]:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     yield
     cv2.setNumThreads(threads)
 
 
-def frames(source, pace="fast"):
+def frames(source: Any, pace: Any = "fast") -> Iterator[Any]:
     with open_source(Camera(name="street", source=source, pace=pace)) as opened:
         while (frame := opened.read(5)) is not None:
             yield frame
             opened.release(frame)
 
 
-def iou(one, other):
+def iou(one: Any, other: Any) -> Any:
     low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
     shared = np.maximum(high - low, 0).prod()
     areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
     return shared / (sum(areas) - shared)
 
 
-def test_the_same_source_gives_the_same_pixels_and_another_seed_others():
-    def fingerprint(source):
+def test_the_same_source_gives_the_same_pixels_and_another_seed_others() -> None:
+    def fingerprint(source: Any) -> Any:
         digest = hashlib.sha256()
         count = 0
         for frame in frames(source):
@@ -59,7 +61,7 @@ def test_the_same_source_gives_the_same_pixels_and_another_seed_others():
     assert first[0] != fingerprint(SMALL.replace("seed=4", "seed=5"))[0]
 
 
-def test_the_detector_finds_the_faces_where_the_truth_says_they_are():
+def test_the_detector_finds_the_faces_where_the_truth_says_they_are() -> None:
     detector = open_detector(load_manifest(), "centerface", "cpu", 1)
     told, found, overlap = 0, 0, []
     for frame in frames("street:?people=3&fps=3&seed=2"):
@@ -78,7 +80,7 @@ def test_the_detector_finds_the_faces_where_the_truth_says_they_are():
     assert np.median(overlap) > 0.75
 
 
-def test_each_person_passes_once_between_the_times_that_the_passes_tell():
+def test_each_person_passes_once_between_the_times_that_the_passes_tell() -> None:
     passes = list_passes(SMALL)
     assert [one.person for one in passes] == ["astronaut", "hopper"]
     seen = {}
@@ -98,7 +100,7 @@ def test_each_person_passes_once_between_the_times_that_the_passes_tell():
         assert np.mean(heights[:6]) < 0.5 * max(heights)
 
 
-def test_a_loop_never_ends_and_nobody_is_in_the_street_twice():
+def test_a_loop_never_ends_and_nobody_is_in_the_street_twice() -> None:
     source = "street:?people=2&loop=1&seconds=60&gap=0.5&seed=9"
     passes = list_passes(source)
     assert len(passes) >= 6
@@ -111,7 +113,7 @@ def test_a_loop_never_ends_and_nobody_is_in_the_street_twice():
     assert list_passes("street:?loop=1", until_s=30)
 
 
-def test_somebody_in_front_hides_those_behind():
+def test_somebody_in_front_hides_those_behind() -> None:
     visible = [
         one.visible for frame in frames("street:?people=6&size=640x360&fps=5&gap=0.3&seed=3") for one in frame.truth
     ]
@@ -119,7 +121,7 @@ def test_somebody_in_front_hides_those_behind():
     assert np.mean(np.array(visible) > 0.95) > 0.5
 
 
-def test_people_come_from_a_folder_in_the_order_and_with_the_photo_that_is_asked_for(tmp_path):
+def test_people_come_from_a_folder_in_the_order_and_with_the_photo_that_is_asked_for(tmp_path: Path) -> None:
     portraits = {name: cv2.imread(str(photos[0])) for name, photos in list_people(None).items()}
     for name, image in portraits.items():
         (tmp_path / name).mkdir()
@@ -147,12 +149,12 @@ def test_people_come_from_a_folder_in_the_order_and_with_the_photo_that_is_asked
         ("order=@/no/such/file", "cannot be read as a list"),
     ],
 )
-def test_a_street_that_cannot_be_says_why(options, said):
+def test_a_street_that_cannot_be_says_why(options: Any, said: Any) -> None:
     with pytest.raises(SourceUnusable, match=said):
         open_source(Camera(name="street", source=f"street:?{options}"))
 
 
-def test_a_street_in_real_time_takes_as_long_as_it_says():
+def test_a_street_in_real_time_takes_as_long_as_it_says() -> None:
     source = "street:?size=320x180&fps=10&people=1&seconds=3"
     began_s = time.monotonic()
     stamps = [frame.captured_monotonic_s for frame in frames(source, "realtime")]
@@ -160,7 +162,7 @@ def test_a_street_in_real_time_takes_as_long_as_it_says():
     assert list_passes(source) == []
 
 
-def test_faces_of_the_test_data_pass_too():
+def test_faces_of_the_test_data_pass_too() -> None:
     data = os.environ.get("LFR_TEST_DATA")
     if not data:
         pytest.skip("set LFR_TEST_DATA to the folder of test data to let its people pass")
