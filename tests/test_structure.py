@@ -10,20 +10,21 @@ import appliance
 ROOT = Path(appliance.__file__).parent
 # From the lowest room to the highest; a room may import those before it, and itself.
 LAYERS = [
-    "errors",
-    "types",
+    "core",
     "config",
-    "telemetry",
-    "heartbeat",
+    "security",
+    "audit",
     "vision",
-    "watchlist",
+    "gallery",
     "alerts",
+    "enrolment",
+    "stream",
     "camera",
     "deployment",
-    "evaluation",
-    "ops",
+    "supervision",
     "console",
-    "demo",
+    "doctor",
+    "lab",
     "cli",
 ]
 

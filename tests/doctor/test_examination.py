@@ -167,11 +167,11 @@ def test_a_camera_is_looked_through_and_faces_too_small_are_said(tmp_path: Path,
 
 
 def test_a_camera_that_can_never_work_fails_and_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    cameras = [
+    section = [
         {"name": "gone", "source": "clips/gone.mp4"},
         {"name": "north", "source": "test:?size=320x240&fps=20"},
     ]
-    found = list(cameras.cameras(config_of(tmp_path, cameras=cameras), None, look_s=0.5))
+    found = list(cameras.cameras(config_of(tmp_path, cameras=section), None, look_s=0.5))
     assert levels(found) == ["fail", "ok"]
 
 

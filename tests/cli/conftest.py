@@ -1,0 +1,3 @@
+"""A models folder of local files."""
+
+from vision_fixtures import local_models  # noqa: F401
