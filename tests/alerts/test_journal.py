@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from alerts_material import alert, decision, picture, pictures, sighting
+from present import present
 
 from appliance.alerts.journal import Journal, destroy_files
 from appliance.alerts.messages import Alert
@@ -50,7 +51,7 @@ class TestSeries:
         assert isinstance(header, Alert)
         assert header.seq == 1
         assert header.epoch == journal.epoch
-        assert abs(header.published_at - utc_now()) < timedelta(seconds=5)
+        assert abs(present(header.published_at) - utc_now()) < timedelta(seconds=5)
         sent = made.model_dump(exclude={"seq", "epoch", "published_at"}, mode="json")
         assert header.model_dump(exclude={"seq", "epoch", "published_at"}, mode="json") == sent
         assert event.pictures == (picture("a"), picture("b"), picture("c"))

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from appliance.audit.record import ACTS, GENESIS, Act, AuditRecord, record_change, sink
+from appliance.audit.chain import GENESIS
+from appliance.audit.record import ACTS, Act, AuditRecord, record_change, sink
 from appliance.core.errors import AuditError
 
 

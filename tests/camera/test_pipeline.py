@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from painted_faces import COLOURS, Painted, Street, looks
+from present import image_of
 
 from appliance.camera import pipeline as module
 from appliance.camera.recogniser import AlertPolicy
@@ -18,7 +18,7 @@ GREEN = Painted("green", 250, 150)
 
 def colours_in(jpg: bytes) -> set[str]:
     """The colours of which a picture holds at least ten pixels."""
-    image = cv2.imdecode(np.frombuffer(jpg, np.uint8), cv2.IMREAD_COLOR).astype(int)
+    image = image_of(jpg).astype(int)
     return {name for name, bgr in COLOURS.items() if (np.abs(image - bgr).sum(axis=2) < 90).sum() >= 10}
 
 

@@ -16,9 +16,9 @@ from appliance.camera.process import ActiveGallery, CameraProcess, CameraSetting
 from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
 from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
-from appliance.core.heartbeat import Instructions
-from appliance.core.telemetry import Meter
+from appliance.core.heartbeat import HeartbeatSender
 from appliance.gallery.index import open_index
+from appliance.vision import models as manifests
 
 FIRST, SECOND = "1" * 64, "2" * 64
 
@@ -44,7 +44,7 @@ class Lists:
 
     def __init__(self) -> None:
         self.newest = watchlist(FIRST)
-        self.opened = []
+        self.opened: list[Any] = []
 
     def __call__(self, path: Path, key: Any, **asked: Any) -> Any:
         if isinstance(self.newest, Exception):
@@ -143,7 +143,9 @@ class Outbox:
     pending, trouble, lost = 0, "", 0
 
     def __init__(self, *_: object) -> None:
-        self.alerts, self.sightings, self.previews = [], [], []
+        self.alerts: list[Any] = []
+        self.sightings: list[Any] = []
+        self.previews: list[Any] = []
 
     def send_alert(self, alert: Any, pictures: Any) -> None:
         self.alerts.append((alert, pictures))
@@ -164,24 +166,27 @@ class Outbox:
         pass
 
 
-class HeartbeatSender:
+class Beats(HeartbeatSender):
     """Hears nothing new; remembers the states."""
 
     def __init__(self) -> None:
-        self.meter, self.instructions, self.states = Meter(), Instructions(), []
+        super().__init__(None, "camera/north")
+        self.states: list[str] = []
 
-    def beat(self, state: Any, **facts: Any) -> None:
+    def beat(self, state: str, *, now: bool = False, **facts: object) -> None:
         self.states.append(state)
 
 
 class Source:
     """Gives frames, then ends; keeps the pictures to see what became of them."""
 
-    finite, state, detail, dropped, last_frame_age_s, fps = True, "live", "", {}, 0.0, 25.0
+    finite, state, detail, last_frame_age_s, fps = True, "live", "", 0.0, 25.0
 
     def __init__(self, frames: Any, show: Any) -> None:
         self._frames, self._show = list(frames), show
-        self.given, self.closed = [], False
+        self.dropped: dict[str, int] = {}
+        self.given: list[Any] = []
+        self.closed = False
 
     def read(self, timeout_s: Any) -> Any:
         if not self._frames:
@@ -204,13 +209,13 @@ def camera(settings: Any, lists: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(*frames: Any) -> Any:
         street = Street()
-        monkeypatch.setattr(module.manifests, "load_manifest", lambda *_: None)
+        monkeypatch.setattr(manifests, "load_manifest", lambda *_: None)
         monkeypatch.setattr(module, "open_detector", lambda *_, **__: street.detector)
         monkeypatch.setattr(module, "open_embedder", lambda *_: street.embedder)
         monkeypatch.setattr(module, "Outbox", Outbox)
         # A plain colour has neither detail nor contrast.
         monkeypatch.setattr(module, "Gate", lambda **_: street.pipeline._gate)
-        source, reporter = Source(frames, street.frame), HeartbeatSender()
+        source, reporter = Source(frames, street.frame), Beats()
         monkeypatch.setattr(module, "open_source", lambda *_, **__: source)
         made = CameraProcess(settings, reporter, threading.Event())
         made.run()

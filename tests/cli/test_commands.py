@@ -1,7 +1,6 @@
 """What `lfr --help` teaches: every command, in the order of a deployment's life."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ def test_help_shows_every_command_in_the_order_of_a_deployments_life(application
 
 
 def test_every_option_of_every_command_is_explained(application: Any) -> None:
-    def unexplained(command: Any, path: Path) -> Iterator[Any]:
+    def unexplained(command: Any, path: str) -> Iterator[Any]:
         for name, part in getattr(command, "commands", {}).items():
             yield from unexplained(part, f"{path} {name}")
         if not command.help:

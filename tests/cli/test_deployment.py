@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
+from present import present
 from typer.testing import CliRunner
 
-from appliance import cli
 from appliance.cli import deployment as commands
 from appliance.core.errors import LfrError
 from appliance.deployment.state import Store
 
-commands_app = cli.typer.Typer()
+commands_app = typer.Typer()
 commands.register(commands_app)
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -93,7 +94,7 @@ def test_extend_moves_the_end_and_refuses_plainly(van: Any) -> None:
 def test_revoking_destroys_at_once_where_nothing_runs(van: Any) -> None:
     assert "has ended" in lfr("revoke", "-c", van, "--by", "C. Hale", "--reason", "complaint upheld")
     assert not (van.parent / "seal.key").exists()
-    assert Store(van.parent / "state").load().end_reason == "revoked by C. Hale: complaint upheld"
+    assert present(Store(van.parent / "state").load()).end_reason == "revoked by C. Hale: complaint upheld"
 
 
 def test_blue_refuses_an_unknown_camera_and_records_a_walk(van: Any) -> None:

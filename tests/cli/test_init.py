@@ -25,7 +25,7 @@ def lines_of_the_readme() -> list[str]:
     return [line.strip().split("   #")[0].strip() for line in text.splitlines() if line.startswith("    ")]
 
 
-def lfr(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+def lfr(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "appliance", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)

@@ -16,7 +16,7 @@ from appliance.supervision.run_folder import RunLock
 ROOT = Path(__file__).parents[2]
 
 
-def lfr(*arguments: object) -> subprocess.CompletedProcess:
+def lfr(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "appliance", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import typer
+from present import present
 
 from appliance import cli
 from appliance.cli import commands, keys, watchlist
@@ -106,7 +107,7 @@ def test_verify_knows_the_newest_list_that_the_appliance_has_used(tmp_path: Path
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     used = UsedList(digest="d", sequence=7, opened_at=utc_now(), entries=1)
-    store.change(lambda state: add_list(state, used), "watchlist.open", "appliance")
+    store.change(lambda state: add_list(present(state), used), "watchlist.open", "appliance")
     assert watchlist._policy(opened, config, None, None, None, None).min_sequence == 7
 
 

@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from appliance.config import live
+from appliance.core.credentials import mask_credentials
 from appliance.core.errors import ConfigError
 
-MINIMAL = {
+MINIMAL: dict[str, Any] = {
     "deployment": {"id": "d1", "starts": "2026-11-21T10:00:00Z", "ends": "2026-11-21T15:30:00Z"},
     "watchlist": {"file": "lists/a.lfrw", "key": "keys/seal.key"},
     "cameras": [{"name": "north", "source": "clips/a.mp4"}],
@@ -126,4 +127,4 @@ def test_a_file_that_is_missing_or_binary_is_said_to_be(tmp_path: Path) -> None:
     ],
 )
 def test_credentials_are_masked_wherever_a_camera_takes_them(text: Any, shown: Any) -> None:
-    assert live.mask_credentials(text) == shown
+    assert mask_credentials(text) == shown

@@ -91,7 +91,7 @@ PRIVATE = (
 
 @pytest.mark.parametrize("path", PRIVATE)
 @pytest.mark.parametrize("cookie", ["", "lfr-session=forged", "lfr-session=" + "A" * 43])
-def test_nothing_is_served_without_a_session(stage: Any, shown: Any, path: Path, cookie: Any) -> None:
+def test_nothing_is_served_without_a_session(stage: Any, shown: Any, path: str, cookie: Any) -> None:
     headers = {"cookie": cookie} if cookie else {}
     answer = httpx.get(stage.url + path.format(id=shown.id), headers=headers)
     assert answer.status_code in ({401} if path.startswith("/api/") else {303})
@@ -277,7 +277,7 @@ def test_the_hosts_are_loopback_and_where_it_listens() -> None:
         "/api/nothing",
     ],
 )
-def test_unknown_things_and_path_tricks_are_not_found(anna: Any, path: Path) -> None:
+def test_unknown_things_and_path_tricks_are_not_found(anna: Any, path: str) -> None:
     answer = anna.get(path)
     assert answer.status_code == 404
     assert "Traceback" not in answer.text
@@ -349,7 +349,11 @@ def test_guessing_with_many_attempts_at_once_counts_as_guessing_one_after_the_ot
     users = UserFile(tmp_path / "users.json")
     users.add("slow", "viewer", PASSWORD)
     settings = ConsoleSettings("127.0.0.1:1", "ipc:///nowhere", "ipc:///nowhere", users.path)
-    door = SignIn(settings, users, AuditQueue(None))
+
+    async def unused(act: dict[str, Any]) -> None:
+        raise AssertionError(act)
+
+    door = SignIn(settings, users, AuditQueue(unused))
     secret, token = door.form_token(Request({"type": "http", "headers": []}))
 
     async def guess(i: Any) -> Any:

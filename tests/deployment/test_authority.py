@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from present import present
 
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError
@@ -109,7 +110,7 @@ def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config:
         authority.window(later, store.load()).ends == later.deployment.ends
     )  # before the start it may still be put right
     store.change(
-        lambda state: state.model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
+        lambda state: present(state).model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
         "deployment.start",
         "appliance",
     )

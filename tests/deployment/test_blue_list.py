@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from present import present
 
 from appliance.alerts.messages import Sighting, new_id
 from appliance.core.errors import AuthorityError
@@ -70,7 +71,7 @@ def opened(config: Any, now: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     listed = UsedList(digest="d", opened_at=now, entries=3, blue_ids=("BLUE-1",))
-    store.change(lambda state: add_list(state, listed), "watchlist.open", "appliance")
+    store.change(lambda state: add_list(present(state), listed), "watchlist.open", "appliance")
     return config
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from present import present
 
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError, LfrError
@@ -21,6 +22,7 @@ from appliance.deployment.ending import certificate, destroy
 from appliance.deployment.ending.search import scan
 from appliance.deployment.report import counts
 from appliance.deployment.state import Store
+from appliance.security.encryption import shred
 
 
 @pytest.fixture
@@ -34,7 +36,9 @@ def started(config: Any) -> Any:
     store.take_up(config)
     details = {"deployment": config.deployment.id}
     running = {"phase": "running"}
-    return store.change(lambda state: state.model_copy(update=running), "deployment.start", "appliance", details)
+    return store.change(
+        lambda state: present(state).model_copy(update=running), "deployment.start", "appliance", details
+    )
 
 
 def test_the_end_destroys_key_list_and_companions_and_nothing_else(
@@ -55,11 +59,12 @@ def test_the_end_destroys_key_list_and_companions_and_nothing_else(
 
 def test_the_key_goes_first(on_disk: Any) -> None:
     end.end(on_disk)
-    made = certificate.load(on_disk)
+    made = present(certificate.load(on_disk))
     assert [item.what for item in made.destroyed[:2]] == ["sealing key", "sealed watchlist"]
     assert made.complete
-    assert made.search.found == 0
-    assert "sealing key (its bytes)" in made.search.searched_for
+    search = present(made.search)
+    assert search.found == 0
+    assert "sealing key (its bytes)" in search.searched_for
 
 
 def test_ending_twice_is_harmless_and_says_so(on_disk: Any) -> None:
@@ -67,7 +72,7 @@ def test_ending_twice_is_harmless_and_says_so(on_disk: Any) -> None:
     again = end.end(on_disk, by="somebody else")
     assert again.already
     assert again.ended_at == first.ended_at
-    assert certificate.load(on_disk).by == "appliance"
+    assert present(certificate.load(on_disk)).by == "appliance"
 
 
 def test_a_list_for_the_next_deployment_is_not_touched_by_a_second_end(on_disk: Any) -> None:
@@ -99,7 +104,7 @@ def test_an_end_that_was_killed_anywhere_is_continued(on_disk: Any, tmp_path: Pa
     done = end.end(on_disk, by="another", reason="again")
     assert done.complete
     assert scan([tmp_path], needles).findings == []
-    made = certificate.load(on_disk)
+    made = present(certificate.load(on_disk))
     assert {"sealing key", "sealed watchlist", "watchlist's companion"} <= {item.what for item in made.destroyed}
     assert all(item.done for item in made.destroyed)
     if killed and steps > 1:
@@ -152,13 +157,13 @@ def test_a_running_appliance_is_stopped_first(
     lock = str(on_disk.alerts.state_dir / "run.lock")
     runner = subprocess.Popen([sys.executable, "-c", RUNNER, lock, manner], stdout=subprocess.PIPE)
     try:
-        assert runner.stdout.readline() == b"up\n"
+        assert present(runner.stdout).readline() == b"up\n"
         assert running.holder(on_disk.alerts.state_dir) == runner.pid
         assert end.end(on_disk).complete
         assert runner.wait(5) == -ended_by
     finally:
         runner.kill()
-        runner.stdout.close()
+        present(runner.stdout).close()
         runner.wait()
 
 
@@ -173,7 +178,7 @@ def test_a_read_only_key_behind_a_link_is_destroyed_with_the_link(on_disk: Any, 
 
 
 def test_what_cannot_be_destroyed_is_said_and_tried_again(on_disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = destroy.shred
+    real = shred
 
     def failing(path: Path) -> Any:
         if path == on_disk.watchlist.file:
@@ -200,7 +205,7 @@ def test_a_copy_of_the_list_is_found_and_its_removal_by_hand_completes_the_certi
     assert not end.end(on_disk, "PS Roy").complete
     copy.unlink()
     assert end.end(on_disk, "PS Roy").complete
-    made = certificate.load(on_disk)
+    made = present(certificate.load(on_disk))
     assert made.complete
     assert str(copy) in made.remarks[0]
     assert "PS Roy" in made.remarks[0]
@@ -251,7 +256,7 @@ def test_a_state_that_claims_to_have_ended_or_to_be_anothers_is_not_believed(
     assert done.complete
     assert not done.already
     assert scan([tmp_path], needles).findings == []
-    assert store.load().deployment == on_disk.deployment.id
+    assert present(store.load()).deployment == on_disk.deployment.id
     assert end.end(on_disk).already
 
 
@@ -274,9 +279,9 @@ def test_a_late_start_ends_what_should_have_ended_and_purges_what_is_due(on_disk
     assert "5 alerts were purged" in end.settle(on_disk, now=now + timedelta(hours=40))[0]
     state_dir = on_disk.alerts.state_dir
     assert [name for name in ("journal.db", "journal.db-wal", "journal.key") if (state_dir / name).exists()] == []
-    assert Store(state_dir).load().phase == "purged"
+    assert present(Store(state_dir).load()).phase == "purged"
     assert counts.load(on_disk).alerts == 5
-    assert certificate.load(on_disk).alerts_purged == 5
+    assert present(certificate.load(on_disk)).alerts_purged == 5
     assert end.settle(on_disk, now=now + timedelta(hours=41)) == []
 
 
@@ -314,7 +319,7 @@ def test_an_interrupted_end_is_continued_by_a_late_start(on_disk: Any) -> None:
     process.start()
     process.join(20)
     assert end.settle(on_disk)
-    assert Store(on_disk.alerts.state_dir).load().phase in ("ended", "purged")
+    assert present(Store(on_disk.alerts.state_dir).load()).phase in ("ended", "purged")
 
 
 def test_alerts_are_purged_one_by_one_as_their_time_comes(on_disk: Any, journal: Any, now: Any) -> None:

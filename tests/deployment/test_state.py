@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from present import present
 
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError
@@ -82,20 +83,20 @@ def test_a_power_cut_between_record_and_file_is_mended(store: Any) -> None:
     newer = store.path.read_bytes()
     store.path.write_bytes(older)
     (store.state_dir / ".deployment.json.next").write_bytes(newer)
-    assert Store(store.state_dir).load().phase == "running"
+    assert present(Store(store.state_dir).load()).phase == "running"
     assert store.path.read_bytes() == newer
 
 
 def test_a_power_cut_before_the_record_changes_nothing(store: Any) -> None:
     (store.state_dir / ".deployment.json.next").write_bytes(b'{"v": 1}')
-    assert Store(store.state_dir).load().phase == "waiting"
+    assert present(Store(store.state_dir).load()).phase == "waiting"
 
 
 def test_a_change_is_seen_by_a_store_that_read_before(store: Any) -> None:
     reader = Store(store.state_dir)
-    assert reader.load().phase == "waiting"
+    assert present(reader.load()).phase == "waiting"
     run(store)
-    assert reader.load().phase == "running"
+    assert present(reader.load()).phase == "running"
 
 
 def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(

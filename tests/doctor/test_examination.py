@@ -13,7 +13,7 @@ import pytest
 from appliance.config import live as configuration
 from appliance.config.live import Camera
 from appliance.core.errors import LfrError
-from appliance.core.types import Faces
+from appliance.core.types import Faces, Image
 from appliance.deployment import authority
 from appliance.doctor import cameras, examination, machine
 from appliance.doctor.findings import guarded, healthy
@@ -153,9 +153,12 @@ class Detector:
     def __init__(self, height: float) -> None:
         self.name, self.height = "fake", height
 
-    def detect(self, frame_bgr: Any) -> Any:
+    def detect(self, frame_bgr: Image, min_face_px: float | None = None) -> Faces:
         box = np.array([[10, 10, 10 + self.height * 0.8, 10 + self.height]], np.float32)
         return Faces(box, np.zeros((1, 5, 2), np.float32), np.ones(1, np.float32))
+
+    def refine(self, frame_bgr: Image, faces: Faces) -> Faces:
+        return faces
 
 
 @pytest.mark.parametrize(("height", "said"), [(20.0, ["ok", "warn"]), (60.0, ["ok"])])

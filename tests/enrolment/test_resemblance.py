@@ -7,7 +7,7 @@ from appliance.enrolment import resemblance
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def crowd(people: int, seed: int = 0) -> np.ndarray:
@@ -18,7 +18,8 @@ def crowd(people: int, seed: int = 0) -> np.ndarray:
 def near(vector: np.ndarray, cosine: float, seed: int) -> np.ndarray:
     noise = np.random.default_rng(seed).standard_normal(len(vector))
     noise -= noise @ vector * vector
-    return unit((cosine * vector + np.sqrt(1 - cosine**2) * noise / np.linalg.norm(noise))[None])[0]
+    mixed = unit((cosine * vector + np.sqrt(1 - cosine**2) * noise / np.linalg.norm(noise))[None])
+    return np.asarray(mixed[0])
 
 
 def test_the_same_person_under_two_entries_is_found_with_the_two_photos() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_an_interrupted_build_goes_on_where_it_was(job: watchlist_build.Job, mon
         if now.done >= 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(watchlist_build.time, "monotonic", iter(range(1, 10_000)).__next__)
+    monkeypatch.setattr(time, "monotonic", iter(range(1, 10_000)).__next__)
     with pytest.raises(KeyboardInterrupt):
         watchlist_build.build(job, stop)
     assert not job.output.exists()

@@ -11,7 +11,7 @@ from appliance.gallery.watchlist.sealed import Watchlist
 
 def unit(rows: int, dimension: int = 64, seed: int = 0) -> np.ndarray:
     vectors = np.random.default_rng(seed).standard_normal((rows, dimension)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 def watchlist(templates: np.ndarray, owners: np.ndarray) -> Watchlist:

@@ -48,7 +48,8 @@ def follow(hub: Any, **kwargs: Any) -> Any:
 
 
 def take(stream: Any, kind: Any, count: Any, timeout_s: Any = 8.0) -> Any:
-    found, until_s = [], time.monotonic() + timeout_s
+    found: list[Any] = []
+    until_s = time.monotonic() + timeout_s
     while len(found) < count and time.monotonic() < until_s:
         item = stream.get(0.1)
         if isinstance(item, kind):
@@ -101,7 +102,7 @@ def test_a_restarted_hub_is_a_connection_lost_and_found_and_nothing_else(folder:
         assert (utc_now() - lost.since).total_seconds() > 0.9
         with running(settings(folder)) as hub:
             put(hub, 2)
-            items = []
+            items: list[Any] = []
             while len([item for item in items if isinstance(item, Event)]) < 2:
                 items.append(stream.get(5))
             assert [item.seq for item in items if isinstance(item, Event)] == [3, 4]
@@ -145,18 +146,25 @@ def test_an_older_copy_of_the_same_journal_is_a_reset_too(folder: Path) -> None:
         stream.close()
 
 
-def test_what_pub_dropped_is_found_missing_by_the_next_event_or_status(folder: Path) -> None:
+def test_what_pub_dropped_is_found_missing_by_the_next_event_or_status(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A hub that publishes nothing of an alert: only the number in the next message tells."""
     with running(settings(folder)) as hub, follow(hub) as stream:
         put(hub, 1)
         assert [event.seq for event in take(stream, Event, 1)] == [1]
         publish = hub._publish
-        hub._publish = lambda topic, *rest: None if topic == "alert" else publish(topic, *rest)
+
+        def but_alerts(topic: str, *rest: Any) -> None:
+            if topic != "alert":
+                publish(topic, *rest)
+
+        monkeypatch.setattr(hub, "_publish", but_alerts)
         put(hub, 2)
-        hub._publish = publish
+        monkeypatch.setattr(hub, "_publish", publish)
         put(hub, 1)
         assert [event.seq for event in take(stream, Event, 3)] == [2, 3, 4]
-        hub._publish = lambda topic, *rest: None if topic == "alert" else publish(topic, *rest)
+        monkeypatch.setattr(hub, "_publish", but_alerts)
         put(hub, 1)
         assert [event.seq for event in take(stream, Event, 1)] == [5]  # by the status of the second after
 
@@ -249,7 +257,7 @@ def test_asyncio_follows_as_the_docstring_shows(folder: Path) -> None:
         put(hub, 3)
 
         async def read() -> Any:
-            seen = []
+            seen: list[int | str] = []
             async with follow(hub, previews=True) as stream:
                 async for item in stream:
                     match item:

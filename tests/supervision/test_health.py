@@ -1,9 +1,11 @@
 """A camera is judged by the age of its newest frame, not by what its process says."""
 
 from datetime import UTC, datetime, timedelta
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import pytest
+from present import present
 
 from appliance.core.heartbeat import Heartbeat
 from appliance.supervision import health
@@ -11,7 +13,7 @@ from appliance.supervision.health import CameraView
 from appliance.supervision.workers import Worker, WorkerSpec
 
 
-class Process:
+class Process(BaseProcess):
     pid = 7
     exitcode = None
 
@@ -53,8 +55,9 @@ def test_down_and_up_are_told_once_each() -> None:
     view.look(106)
     assert view.turned(106) == "down"
     assert view.turned(107) is None
-    view.take(view.worker.beat, 108)
-    view.worker.heard(view.worker.beat, 108)
+    beat = present(view.worker.beat)
+    view.take(beat, 108)
+    view.worker.heard(beat, 108)
     view.look(108.1)
     assert view.turned(108.1) == "up"
     assert view.turned(108.2) is None

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from present import present
 
+from appliance.audit.chain import AuditLine
 from appliance.audit.record import AuditRecord
 from appliance.config import live as configuration
 from appliance.core.clock import utc_now, utc_text
@@ -75,19 +77,19 @@ def live(tmp_path: Path) -> Any:
     return made
 
 
-def acts_of(live: LiveDeployment) -> list:
+def acts_of(live: LiveDeployment) -> list[AuditLine]:
     return list(AuditRecord(live.config.alerts.state_dir).records())
 
 
 def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(live: Any, tmp_path: Path) -> None:
     watch = ListWatch(live.config.watchlist.file, tmp_path, live)
     facts = watch.open()
-    assert (facts.ids, facts.counts, facts.sequence) == ({"N-1", "N-2"}, {"theft": 2}, 5)
+    assert (facts.ids, facts.counts, facts.sequence) == (frozenset({"N-1", "N-2"}), {"theft": 2}, 5)
     build(live.config, ["N-2", "N-3"], sequence=6)
     assert [watch.poll() for _ in range(2)] == [False, True], "a change is believed at the second look"
     change = next(record for record in acts_of(live) if record.act == "watchlist.change")
     assert (change.details["added"], change.details["removed"]) == (["N-3"], ["N-1"])
-    assert [record.sequence for record in Store(live.config.alerts.state_dir).load().lists] == [5, 6]
+    assert [record.sequence for record in present(Store(live.config.alerts.state_dir).load()).lists] == [5, 6]
 
 
 def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays(live: Any, tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays
     assert str(live.config.watchlist.file) in watch.refused, "the operator's name of the file, not that of the copy"
     live.config.watchlist.file.write_bytes(b"\0" * 5000)
     assert not any(watch.poll() for _ in range(3))
-    assert (watch.facts.digest, watch.accepted.read_bytes()) == (digest, accepted)
+    assert (present(watch.facts).digest, watch.accepted.read_bytes()) == (digest, accepted)
     assert [record.act for record in acts_of(live)].count("watchlist.refused") == 2
 
 
@@ -120,7 +122,7 @@ def test_the_page_with_faces_is_destroyed_when_recognition_starts_and_the_certif
     assert not page.exists()
     watch.forget()
     live.end("over")
-    assert str(page) in [item.path for item in certificate.load(live.config).destroyed]
+    assert str(page) in [item.path for item in present(certificate.load(live.config)).destroyed]
 
 
 def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(live: Any, tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(live: Any
     os.mkfifo(live.config.watchlist.file)
     assert not any(watch.poll() for _ in range(3))
     assert "is not a file" in watch.refused
-    assert watch.facts.digest == digest
+    assert present(watch.facts).digest == digest
 
 
 def test_no_list_no_start(live: Any, tmp_path: Path) -> None:
@@ -141,7 +143,7 @@ def test_no_list_no_start(live: Any, tmp_path: Path) -> None:
 
 def test_the_start_is_recorded_with_models_threshold_and_who_set_it(live: Any) -> None:
     live.started()
-    state = Store(live.config.alerts.state_dir).load()
+    state = present(Store(live.config.alerts.state_dir).load())
     assert (state.phase, state.threshold) == ("running", 0.9)
     assert state.ends == live.config.deployment.ends
     threshold = next(record for record in acts_of(live) if record.act == "threshold.set")

@@ -31,7 +31,7 @@ def exporter(totals: CounterTotals, gauges: Any = (), restarts: Any = None) -> E
     return made
 
 
-def scrape(made: Exporter) -> dict:
+def scrape(made: Exporter) -> dict[Any, float]:
     text = generate_latest(made.registry).decode()
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value

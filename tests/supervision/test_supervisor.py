@@ -20,7 +20,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def cameras_of(status: dict) -> dict[str, dict]:
+def cameras_of(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {camera["name"]: camera for camera in status["cameras"]}
 
 
@@ -43,7 +43,7 @@ def test_a_stuck_camera_and_a_killed_hub_come_back_and_no_counter_goes_down(star
 
     def recovered() -> bool:
         seen.append(run.metrics())
-        return seen[-1][people] > seen[0][people] and seen[-1][restarts] == 1
+        return bool(seen[-1][people] > seen[0][people] and seen[-1][restarts] == 1)
 
     run.until(recovered, what="people seen again")
     os.kill(run.attempts("hub")[0], signal.SIGKILL)

@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from present import image_of
 
 CHROMIUM = Path(os.environ.get("LFR_CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = [
@@ -32,10 +33,10 @@ MISSING = _missing()  # what to install, or nothing
 
 def snap(page: Any, path: Path) -> None:
     """Write what a page shows as a JPEG of at most 150 kB and 1200 px."""
-    image = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    image = image_of(page.screenshot())
     if image.shape[1] > WIDEST_PX:
         wh = (WIDEST_PX, round(image.shape[0] * WIDEST_PX / image.shape[1]))
-        image = cv2.resize(image, wh, interpolation=cv2.INTER_AREA)
+        image = cv2.resize(image, wh, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     for quality in (80, 72, 64, 50):
         content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
         if len(content) <= LARGEST_BYTES:

@@ -24,6 +24,7 @@ import httpx
 import numpy as np
 import zmq
 from argon2 import PasswordHasher
+from present import image_of
 
 from appliance.alerts.messages import (
     Alert,
@@ -105,7 +106,7 @@ def faces_of(person: int) -> tuple[np.ndarray, np.ndarray]:
     if folder:
         people = sorted(p for p in Path(folder).iterdir() if len(list(p.iterdir())) > 1)
         photos = sorted(people[(person * 37) % len(people)].iterdir())[:2]
-        seen, listed = (cv2.resize(cv2.imread(str(photo))[30:220, 30:220], (256, 256)) for photo in photos)
+        seen, listed = (cv2.resize(image_of(photo)[30:220, 30:220], (256, 256)) for photo in photos)
         return _camera_look(seen, person), listed
     drawn = _drawn(person)
     return _camera_look(drawn, person), drawn
@@ -246,7 +247,8 @@ class Stage:
     def stop_console(self) -> int | None:
         self._console.terminate()
         self._console.join(5)
-        return self._console.exitcode
+        code: int | None = self._console.exitcode
+        return code
 
     @property
     def console_pid(self) -> int:
@@ -256,7 +258,7 @@ class Stage:
         return list(AuditRecord(self.state).records())
 
     def _street(self) -> None:
-        sender = zmq.Context.instance().socket(zmq.DEALER)
+        sender: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         sender.setsockopt(zmq.LINGER, 0)
         sender.setsockopt(zmq.IMMEDIATE, 1)
         sender.connect(self.hub_settings.cameras)

@@ -19,7 +19,7 @@ SEALED = os.urandom(200_000)
 
 def document(folder: Path, **changes: Any) -> Any:
     """A complete configuration whose window is open now."""
-    made = {
+    made: dict[str, Any] = {
         "deployment": {
             "id": "croydon-1",
             "location": "North End, Croydon",
@@ -101,7 +101,7 @@ def on_disk(config: Any) -> Any:
 
 
 def alert(camera: Any = "north", entry: Any = "W-1", category: Any = "violence", at: Any = NOW, **changes: Any) -> Any:
-    made = {
+    made: dict[str, Any] = {
         "id": new_id(),
         "deployment": "croydon-1",
         "camera": camera,

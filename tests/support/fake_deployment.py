@@ -11,6 +11,7 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from appliance.config import live as configuration
 from appliance.core.errors import LfrError, WatchlistError
@@ -24,7 +25,7 @@ from appliance.supervision.workers import RestartPolicy, WorkerSpec
 class FakeRooms:
     """Writes down what it was asked in `acts.jsonl`; a watchlist is a text file `SEQUENCE id id …`."""
 
-    def __init__(self, scenario: dict, folder: Path) -> None:
+    def __init__(self, scenario: dict[str, Any], folder: Path) -> None:
         self.scenario, self.folder = scenario, folder
         now = datetime.now(UTC)
         self._window = Window(
@@ -76,7 +77,8 @@ class FakeRooms:
             file.write(json.dumps({"act": act, **details}) + "\n")
 
     def people_base(self) -> dict[str, int]:
-        return self.scenario.get("people_base", {})
+        base: dict[str, int] = self.scenario.get("people_base", {})
+        return base
 
     def save_tally(self, seen: dict[str, dict[str, int]]) -> None:
         self._need_room()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import zmq
 
@@ -23,7 +24,7 @@ def attempt_of(folder: Path, process: str) -> int:
     return len(mark.read_text().splitlines())
 
 
-def serve(settings: dict) -> None:
+def serve(settings: dict[str, Any]) -> None:
     folder, process = Path(settings["folder"]), settings["process"]
     acts = settings["acts"]
     act = acts[min(attempt_of(folder, process), len(acts)) - 1]
@@ -31,7 +32,7 @@ def serve(settings: dict) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN if act == "stubborn" else lambda *_: stop.set())
     reporter = HeartbeatSender(Path(settings["runtime"]), process)
     camera = process.removeprefix("camera/") if process.startswith("camera/") else None
-    hub = None
+    hub: zmq.Socket[bytes] | None = None
     if process == "hub":
         hub = zmq.Context.instance().socket(zmq.ROUTER)
         hub.bind(f"ipc://{settings['runtime']}/hub")
@@ -49,7 +50,11 @@ def serve(settings: dict) -> None:
         if now - began < warm_s:
             reporter.beat("starting")
         else:
-            facts = {"provider": "cpu", "watchlist": reporter.instructions.watchlist, "watchlist_entries": 3}
+            facts: dict[str, Any] = {
+                "provider": "cpu",
+                "watchlist": reporter.instructions.watchlist,
+                "watchlist_entries": 3,
+            }
             if camera and act != "absent":
                 reporter.meter.count("lfr_people_seen_total", camera=camera)
                 reporter.meter.count("lfr_frames_total", 2, camera=camera)
@@ -75,7 +80,7 @@ def serve(settings: dict) -> None:
         hub.close()
 
 
-def hear(hub: zmq.Socket, folder: Path) -> None:
+def hear(hub: zmq.Socket[bytes], folder: Path) -> None:
     while hub.poll(0):
         frames = hub.recv_multipart()
         if frames[1] == b"status":

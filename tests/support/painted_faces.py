@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import cv2
 import numpy as np
+from present import image_of
 
 from appliance.alerts.messages import ModelRefs
 from appliance.camera.pipeline import Identity, Pipeline, WatchlistGallery
@@ -161,14 +163,13 @@ class Street:
         self.detector.faces, self.detector.closer = list(painted), list(unseen)
         return Frame(image, 0, NOON + timedelta(seconds=at_s), at_s, None if self.live else at_s)
 
-    def show(self, at_s: float, *painted: Painted, unseen: Sequence[Painted] = ()) -> list:
+    def show(self, at_s: float, *painted: Painted, unseen: Sequence[Painted] = ()) -> list[Any]:
         return self.pipeline.process(self.frame(at_s, *painted, unseen=unseen), self.gallery)
 
 
 def looks(jpg: bytes, painted: Painted) -> str:
     """Which colour a face has in a picture; `hidden` where it is redacted."""
-    image = cv2.imdecode(np.frombuffer(jpg, np.uint8), cv2.IMREAD_COLOR)
-    return colour_at(image, painted.middle)
+    return colour_at(image_of(jpg), painted.middle)
 
 
 def colour_at(image: np.ndarray, at: tuple[int, int]) -> str:

@@ -23,10 +23,10 @@ ROOT = Path(__file__).parents[2]
 def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+        return int(sock.getsockname()[1])
 
 
-def document(folder: Path, cameras: Any = ("north",), **sections: Any) -> dict:
+def document(folder: Path, cameras: Any = ("north",), **sections: Any) -> dict[str, Any]:
     if "console" in sections:
         sections["console"] = {"listen": f"127.0.0.1:{free_port()}"}
     return {
@@ -52,7 +52,7 @@ QUICK = {
 class Run:
     """A supervisor with fake workers."""
 
-    def __init__(self, folder: Path, scenario: dict) -> None:
+    def __init__(self, folder: Path, scenario: dict[str, Any]) -> None:
         self.folder = folder
         self.scenario = {**QUICK, **scenario}
         self.scenario.setdefault("config", document(folder))
@@ -71,15 +71,15 @@ class Run:
     def events(self) -> list[str]:
         return [json.loads(line)["event"] for line in self.log().splitlines() if line.startswith("{")]
 
-    def acts(self) -> list[dict]:
+    def acts(self) -> list[dict[str, Any]]:
         path = self.folder / "acts.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def statuses(self) -> list[dict]:
+    def statuses(self) -> list[dict[str, Any]]:
         path = self.folder / "statuses.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
-    def until_status(self, condition: Any, what: str = "") -> dict:
+    def until_status(self, condition: Any, what: str = "") -> dict[str, Any]:
         """The first status told to the hub for which the condition holds."""
         self.until(lambda: (told := self.statuses()) and condition(told[-1]), what=what)
         return self.statuses()[-1]
@@ -88,7 +88,7 @@ class Run:
         path = self.folder / f"attempts-{process.replace('/', '-')}"
         return [int(pid) for pid in path.read_text().split()] if path.exists() else []
 
-    def metrics(self) -> dict[tuple[str, tuple], float]:
+    def metrics(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         listen = self.scenario["config"]["metrics"]["listen"]
         with urllib.request.urlopen(f"http://{listen}/metrics", timeout=5) as answer:
             text = answer.read().decode()

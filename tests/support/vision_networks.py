@@ -15,7 +15,7 @@ def planted_network(outputs: dict[str, np.ndarray], input_shape: list[Any]) -> b
         helper.make_node("ReduceSum", ["picture"], ["sum"], keepdims=0),
         helper.make_node("Mul", ["sum", "zero"], ["nothing"]),
     ]
-    initial = [numpy_helper.from_array(np.float32(0), "zero")]
+    initial = [numpy_helper.from_array(np.array(0, np.float32), "zero")]
     values = []
     for name, array in outputs.items():
         initial.append(numpy_helper.from_array(array.astype(np.float32), f"planted_{name}"))

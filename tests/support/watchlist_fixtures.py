@@ -13,6 +13,7 @@ from appliance.gallery.watchlist import sealed
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.payload import Payload
 from appliance.security import keys
+from appliance.security.keys import Signer
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 EMBEDDER = "madeup@0123456789ab"
@@ -20,7 +21,7 @@ EMBEDDER = "madeup@0123456789ab"
 
 def unit(rows: int, dimension: int = 32, seed: int = 0) -> np.ndarray:
     vectors = np.random.default_rng(seed).standard_normal((rows, dimension)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 def make_payload(people: int = 3, photos: int = 2) -> Payload:
@@ -74,7 +75,7 @@ class SealedListSetup:
             embedder_ref=policy.embedder_ref,
         )
 
-    def approver(self, name: str, *, known: bool = True) -> keys.Signer:
+    def approver(self, name: str, *, known: bool = True) -> Signer:
         into = self.keys / "approvers" if known else self.people
         secret, _ = keys.new_signer(self.people, keys.signer_stem(name), name, public_folder=into)
         return keys.load_signer(secret)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from console_browser import ARGUMENTS, CHROMIUM, MISSING, snap
 from console_stage import PASSWORD, open_stage
+from present import present
 from relay import Relay
 
 from appliance.alerts.messages import CameraState, Degradation
@@ -55,7 +56,7 @@ def open_page(browser: Any, street: Any) -> Iterator[Any]:
     """Opens signed-in pages; at the end of the test none of them may have logged an error that was not expected."""
     opened, errors = [], []
 
-    def open_one(name: Any, path: Path = "/", expected: Any = (), **context: Any) -> Any:
+    def open_one(name: Any, path: str = "/", expected: Any = (), **context: Any) -> Any:
         where = browser.new_context(**{"viewport": DESK, "reduced_motion": "reduce", **context})
         if name:
             where.add_cookies([cookie_of(street, name)])
@@ -80,7 +81,7 @@ def open_page(browser: Any, street: Any) -> Iterator[Any]:
     assert errors == []
 
 
-_cookies = {}
+_cookies: dict[str, str] = {}
 
 
 def cookie_of(street: Any, name: Any) -> Any:
@@ -495,7 +496,7 @@ def test_while_the_console_is_away_the_page_says_how_old_it_is_and_a_dead_connec
         ages = []
         for _ in range(10):
             page.wait_for_timeout(250)
-            ages.append(int(re.search(r"What you see is (\d+) s old", text.inner_text())[1]))
+            ages.append(int(present(re.search(r"What you see is (\d+) s old", text.inner_text()))[1]))
         assert ages == sorted(ages)
         assert ages[0] >= 5
 

@@ -65,7 +65,7 @@ def test_a_new_list_reaches_the_cameras_and_a_bad_one_does_not(start_run: Any) -
     run = start_run()
     list_file = run.folder / "list.lfrw"
 
-    def refused(status: dict) -> bool:
+    def refused(status: dict[str, Any]) -> bool:
         return "watchlist" in {item["code"] for item in status["degraded"]}
 
     before = run.until_status(lambda status: status["cameras"][0]["state"] == "live", what="live")["watchlist"]

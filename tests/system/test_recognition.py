@@ -4,10 +4,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from appliance_run import Appliance, deployment, pictures_of
+from present import image_of, present
 
 from appliance.config.live import load
 from appliance.lab.simulation import street
@@ -55,12 +55,9 @@ class Again:
         self._detector = open_detector(manifest, "centerface", "cpu", min_face_px=16)
         self._embedder = open_embedder(manifest, "mobilefacenet", "cpu")
 
-    def templates(self, picture: Any) -> np.ndarray:
+    def templates(self, picture: Path | bytes) -> np.ndarray:
         """Of the faces that may be recognised in a file or JPEG, largest first; `(n, d)`."""
-        if isinstance(picture, bytes):
-            image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
-        else:
-            image = cv2.imread(str(picture))
+        image = image_of(picture)
         faces = self._detector.detect(image)
         heights = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
         order = [i for i in np.argsort(-heights) if faces.scores[i] >= self._detector.match_threshold]
@@ -110,8 +107,8 @@ def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(
         alerts = run.alerts()
         pictures = list(pictures_of(run.config))
     truth = street.Truth(source)
-    right = {a.entry.id for a in alerts if truth.who(a.media_s, a.face_xyxy, a.scene_wh)[:60] == a.entry.id}
-    wrong = [a for a in alerts if truth.who(a.media_s, a.face_xyxy, a.scene_wh)[:60] != a.entry.id]
+    right = {a.entry.id for a in alerts if truth.who(present(a.media_s), a.face_xyxy, a.scene_wh)[:60] == a.entry.id}
+    wrong = [a for a in alerts if truth.who(present(a.media_s), a.face_xyxy, a.scene_wh)[:60] != a.entry.id]
     with capsys.disabled():
         print(f"\n{len(right)} of {len(on_list)} on the list alerted; {len(wrong)} alerts on {len(people)} for others")
     assert wrong == []
@@ -135,7 +132,7 @@ def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(
 @pytest.mark.timeout(120)
 def test_the_same_configuration_twice_gives_the_same_alerts_and_nobody_else_is_in_their_pictures(folder: Path) -> None:
     hopper, other = ensure_picture("hopper"), ensure_picture("astronaut")
-    found = []
+    found: list[Any] = []
     path = deployment(folder, [{"name": "a", "source": SHORT_STREET, "pace": "fast"}], [Person("hopper", (hopper,))])
     for _ in range(2):
         with Previews(path) as previews, Appliance(path) as run:

@@ -14,7 +14,8 @@ from alerts_material import settings, short_folder
 
 from appliance.alerts.event import Event
 from appliance.alerts.journal import Journal
-from appliance.stream.subscriber import Connection, Status, Subscriber
+from appliance.alerts.messages import Status
+from appliance.stream.subscriber import Connection, Subscriber
 
 SCRIPT = Path(__file__).parents[1] / "support" / "stream_processes.py"
 KILLS = int(os.environ.get("LFR_TEST_KILLS", "6"))
@@ -26,7 +27,7 @@ class Processes:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.running: dict[tuple[str, str], subprocess.Popen] = {}
+        self.running: dict[tuple[str, str], subprocess.Popen[bytes]] = {}
         self.starts = 0
         self.last_cameras: dict[str, int] = {}
 

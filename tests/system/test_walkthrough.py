@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 import yaml
-from appliance_run import ENVIRONMENT, free_port
+from appliance_run import ENVIRONMENT
 
 from appliance.config.live import load
 from appliance.core.clock import utc_now
+from appliance.core.ports import free_port
 from appliance.deployment.ending.search import scan
 from appliance.gallery.watchlist.sealed import open_sealed
 from appliance.lab.simulation import scenario

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ TEMPLATE = np.array(ARCFACE_TEMPLATE)
 def _turned(points: np.ndarray, degrees: float, scale: float, shift: tuple[float, float]) -> np.ndarray:
     angle = np.radians(degrees)
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return scale * points @ rotation.T + shift
+    return np.asarray(scale * points @ rotation.T + shift)
 
 
 def test_a_known_turn_scale_and_shift_is_undone_for_all_faces_at_once() -> None:
@@ -63,7 +65,7 @@ def test_the_crop_is_the_same_however_the_face_lies_in_the_frame(
     marks = two_portraits[0][1].landmarks[0]
     upright = align(astronaut, marks[None])[0].astype(int)
     side = round(700 * scale)
-    matrix = cv2.getRotationMatrix2D((256, 256), degrees, scale)
+    matrix = np.asarray(cv2.getRotationMatrix2D((256, 256), degrees, scale), np.float64)
     matrix[:, 2] += side / 2 - 256
     frame = cv2.warpAffine(astronaut, matrix, (side, side), flags=cv2.INTER_CUBIC)
     turned = (np.column_stack([marks, np.ones(5)]) @ matrix.T).astype(np.float32)
@@ -90,10 +92,10 @@ def test_shrinking_first_does_not_shift_the_crop() -> None:
 
 
 def test_the_shrunk_copy_of_a_large_face_is_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
-    copies = []
+    copies: list[Any] = []
     resize = cv2.resize
 
-    def watched(*given: object, **named: object) -> object:
+    def watched(*given: Any, **named: Any) -> Any:
         copies.append(resize(*given, **named))
         return copies[-1]
 

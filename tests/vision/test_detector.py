@@ -109,7 +109,8 @@ def test_nothing_of_the_frame_stays_in_the_detector(detector: OnnxDetector, astr
     detector.detect(astronaut)
     assert detector._buffers
     for buffer in detector._buffers.values():
-        assert not any(array.any() for array in (buffer.pixels, *buffer.planes, buffer.blob))
+        arrays: list[np.ndarray] = [buffer.pixels, *buffer.planes, buffer.blob]
+        assert not any(array.any() for array in arrays)
 
 
 def test_the_frame_is_not_changed(detector: OnnxDetector, astronaut: Image) -> None:

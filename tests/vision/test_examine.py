@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pil
+from present import image_of
 
 from appliance.vision import examine
 from appliance.vision.examine import PhotoResult, Unreadable, decode
@@ -37,7 +38,7 @@ def test_a_good_photo_is_accepted_with_its_measures(examiner: Any, astronaut: Pi
     assert result.verdict == "accepted", result.reasons
     assert 90 < result.face_px < 150
     assert np.linalg.norm(result.template) == pytest.approx(1, abs=1e-5)
-    assert cv2.imdecode(np.frombuffer(result.portrait, np.uint8), 1).shape == (256, 256, 3)
+    assert image_of(result.portrait).shape == (256, 256, 3)
 
 
 @pytest.mark.parametrize(

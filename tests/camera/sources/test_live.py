@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from present import present
 from rtsp_camera import OddServer, RtspCamera
 
 from appliance.camera.sources.live import LiveSource, Timing
@@ -30,12 +31,12 @@ class ScriptedReader:
     finite, live, fps, notice = False, True, 25.0, ""
 
     def __init__(self) -> None:
-        self.shape = (48, 64, 3)
+        self.shape: tuple[int, int, int] | None = (48, 64, 3)
         self.media_s = 0.0
-        self.dropped = {}
+        self.dropped: dict[str, int] = {}
         self.number = -1
         self.next = threading.Semaphore(0)
-        self.opens = []
+        self.opens: list[Exception | None] = []
         self.lost = False
         self.hang = threading.Event()
         self.hang.set()
@@ -54,7 +55,7 @@ class ScriptedReader:
         return True
 
     def retrieve(self, into: Any) -> Any:
-        image = into if into.shape == self.shape else np.empty(self.shape, np.uint8)
+        image = into if into.shape == self.shape else np.empty(present(self.shape), np.uint8)
         image[:] = self.number + 1
         return image, None
 

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
+from present import present
 
 from appliance.camera.sources.open import open_source
 from appliance.config.live import Camera
@@ -28,7 +29,7 @@ def read_all(source: Any) -> Any:
     frames = []
     with open_source(camera(source)) as opened:
         while (frame := opened.read(2)) is not None:
-            frames.append((hashlib.sha256(frame.image_bgr).hexdigest(), frame.media_s, frame.index))
+            frames.append((hashlib.sha256(frame.image_bgr.data).hexdigest(), frame.media_s, frame.index))
             opened.release(frame)
     return frames, opened
 
@@ -70,7 +71,7 @@ def test_media_time_honours_the_durations_of_a_gif(clips: Any) -> None:
 
 def test_captured_utc_moves_with_media_time(clips: Any) -> None:
     with open_source(camera(clips / "a.mp4")) as source:
-        first, second = source.read(1), source.read(1)
+        first, second = present(source.read(1)), present(source.read(1))
         assert (second.captured_at_utc - first.captured_at_utc).total_seconds() == pytest.approx(0.1, abs=0.001)
 
 
@@ -241,13 +242,13 @@ def test_a_file_of_credentials_that_is_not_one_is_a_secret_error(
 
 def test_a_released_frame_is_wiped_and_its_buffer_used_again(clips: Any) -> None:
     with open_source(camera(clips / "a.mp4")) as source:
-        frame = source.read(1)
+        frame = present(source.read(1))
         pixels = frame.image_bgr
         assert pixels.any()
         source.release(frame)
         assert not pixels.any()
         assert frame.image_bgr.size == 0
-        following = source.read(1)
+        following = present(source.read(1))
         assert following.image_bgr is pixels
         source.release(frame)
         assert pixels.any(), "a second release must not wipe the frame that came after"
@@ -256,10 +257,10 @@ def test_a_released_frame_is_wiped_and_its_buffer_used_again(clips: Any) -> None
 
 def test_buffers_are_bounded_and_a_reader_that_keeps_them_waits(clips: Any) -> None:
     with open_source(camera(clips / "a.mp4"), buffers=3) as source:
-        held = [source.read(1) for _ in range(3)]
+        held = [present(source.read(1)) for _ in range(3)]
         copies = [frame.image_bgr.copy() for frame in held]
         assert source.read(0.05) is None
         assert (source.state, source.buffers_held) == ("live", 3)
         assert all(np.array_equal(frame.image_bgr, copy) for frame, copy in zip(held, copies, strict=True))
         source.release(held[0])
-        assert source.read(1).index == 3
+        assert present(source.read(1)).index == 3

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from present import present
 
 from appliance.alerts.journal import Journal
 from appliance.audit.record import Act, sink
@@ -28,12 +29,12 @@ def lived(on_disk: Any, journal: Any, now: Any) -> Any:
         by_category={"violence": 300, "missing": 150, "court_warrant": 50}, by_response={"red": 500},
         builder="intel-desk", approvals=("A. Shah", "R. Lowe"),
     )  # fmt: skip
-    store.change(lambda state: add_list(state, listed), "watchlist.open", "appliance")
+    store.change(lambda state: add_list(present(state), listed), "watchlist.open", "appliance")
     facts = {
         "phase": "running", "started_at": now - timedelta(hours=1), "threshold": 0.55, "model_threshold": 0.55,
         "models": {"detector": "centerface@0918", "embedder": "mobilefacenet@87aa"},
     }  # fmt: skip
-    store.change(lambda state: state.model_copy(update=facts), "deployment.start", "appliance")
+    store.change(lambda state: present(state).model_copy(update=facts), "deployment.start", "appliance")
     for act, minutes, details in (
         ("camera.down", -30, {"camera": "south-7", "detail": "no picture for 5 s"}),
         ("camera.up", -18, {"camera": "south-7"}),
@@ -61,7 +62,8 @@ def test_the_figures_are_what_people_decided(lived: Any) -> None:
     rows = {row.category: row for row in made.categories}
     assert (rows["violence"].on_list, rows["violence"].alerts, rows["violence"].false) == (300, 3, 1)
     assert (rows["court_warrant"].on_list, rows["court_warrant"].alerts) == (50, 0)
-    assert (made.blue_list.cases, made.blue_list.of) == (1, 2)
+    blue_list = present(made.blue_list)
+    assert (blue_list.cases, blue_list.of) == (1, 2)
     assert [outage.minutes for outage in made.outages] == [12.0]
     assert any("A new watchlist was refused once" in text for text in made.incidents)
     assert any("was altered after it was sealed" in text for text in report.build(lived).outages)
@@ -145,7 +147,7 @@ def test_what_a_running_hub_purges_stays_in_the_figures(lived: Any, now: Any) ->
     assert after.seconds["operator"].slowest_tenth_s == 9.0
     assert after.alerts_purged == len(ids) == 5
     end.end(lived)
-    assert certificate.load(lived).alerts_purged == 5
+    assert present(certificate.load(lived)).alerts_purged == 5
 
 
 def test_a_journal_that_cannot_be_read_is_said_and_not_counted_as_nothing(lived: Any) -> None:

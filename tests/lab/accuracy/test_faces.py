@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from present import image_of
 from typer.testing import CliRunner
 
 from appliance.core.errors import LfrError
@@ -112,7 +113,7 @@ def test_the_command_measures_a_folder_with_unreadable_pictures_in_it(
     installed: models.Manifest, tmp_path: Path
 ) -> None:
     for name in ("astronaut", "hopper"):
-        picture = cv2.imread(str(installed.path(installed.pictures[name])))
+        picture = image_of(installed.path(installed.pictures[name]))
         folder = tmp_path / name
         folder.mkdir()
         cv2.imwrite(str(folder / "a.jpg"), picture)

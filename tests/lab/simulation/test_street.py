@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from present import image_of
 
 from appliance.camera.sources.open import open_source
 from appliance.config.live import Camera
@@ -83,7 +84,7 @@ def test_the_detector_finds_the_faces_where_the_truth_says_they_are() -> None:
 def test_each_person_passes_once_between_the_times_that_the_passes_tell() -> None:
     passes = list_passes(SMALL)
     assert [one.person for one in passes] == ["astronaut", "hopper"]
-    seen = {}
+    seen: dict[tuple[str, int], tuple[list[float], list[float]]] = {}
     for frame in frames(SMALL):
         for person, box, _visible, which in frame.truth:
             times, heights = seen.setdefault((person, which), ([], []))
@@ -122,7 +123,7 @@ def test_somebody_in_front_hides_those_behind() -> None:
 
 
 def test_people_come_from_a_folder_in_the_order_and_with_the_photo_that_is_asked_for(tmp_path: Path) -> None:
-    portraits = {name: cv2.imread(str(photos[0])) for name, photos in list_people(None).items()}
+    portraits = {name: image_of(photos[0]) for name, photos in list_people(None).items()}
     for name, image in portraits.items():
         (tmp_path / name).mkdir()
         for number in (1, 2):
