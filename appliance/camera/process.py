@@ -26,7 +26,7 @@ from appliance.core.process import die_with_parent
 from appliance.core.telemetry import configure_logging
 from appliance.core.types import Frame
 from appliance.gallery.index import RECALL_WANTED, open_index
-from appliance.gallery.watchlist.sealed import open_sealed
+from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
 from appliance.stream.outbox import Outbox
 from appliance.vision import models as manifests
 from appliance.vision.detector import open_detector
@@ -139,19 +139,9 @@ class ActiveGallery:
         self._next = gallery
 
     def _load(self, min_sequence: int) -> WatchlistGallery:
-        config = self._settings.watchlist
-        watchlist = open_sealed(
-            config.file,
-            config.key,
-            builders_dir=config.builders_dir,
-            approvers_dir=config.approvers_dir,
-            approvals=config.approvals,
-            deployment=self._settings.deployment,
-            now=utc_now(),
-            min_sequence=min_sequence,
-            max_entries=config.max_entries,
-            embedder_ref=self._embedder_ref,
-        )
+        section, ours = self._settings.watchlist, self._settings.deployment
+        policy = WatchlistPolicy.of(section, ours, embedder_ref=self._embedder_ref, min_sequence=min_sequence)
+        watchlist = open_sealed(section.file, section.key, policy)
         index = open_index(watchlist)
         if index.recall < RECALL_WANTED:
             log.warning("the search graph misses too much; the exact search is used", recall=round(index.recall, 4))

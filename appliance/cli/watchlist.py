@@ -390,38 +390,29 @@ def _policy(
     approvals: int | None,
     deployment: str | None,
 ) -> WatchlistPolicy:
+    from dataclasses import replace
+
     from appliance.core.clock import utc_now
-    from appliance.gallery.watchlist.sealed import MAX_ENTRIES, WatchlistPolicy
-
-    if settings is None and builders is None:
-        raise WatchlistError("Whose lists count is not said.", "Give -c CONFIG, or --builders DIR and --approvers DIR.")
-    folder = settings.watchlist if settings else None
-    ref = None
-    if settings is not None:
-        from appliance.vision.models import load_manifest
-
-        ref = load_manifest(settings.models.dir).embedder(settings.models.embedder).ref
-    wanted = approvals if approvals is not None else folder.approvals if folder else 2
-    if wanted and approvers is None and folder is None:
-        raise WatchlistError("Whose approval counts is not said.", "Give --approvers DIR, or --approvals 0.")
-    no_folder = Path("/nonexistent")
-    return WatchlistPolicy(
-        builders_dir=builders or (folder.builders_dir if folder else no_folder),
-        approvers_dir=approvers or (folder.approvers_dir if folder else no_folder),
-        approvals=wanted,
-        deployment=deployment or (settings.deployment.id if settings else opened.header.deployment),
-        now=utc_now(),
-        min_sequence=_newest_used(settings) if settings else 0,
-        max_entries=folder.max_entries if folder else MAX_ENTRIES,
-        embedder_ref=ref,
-    )
-
-
-def _newest_used(settings: Config) -> int:
-    """The highest sequence that this deployment has used here."""
     from appliance.deployment.state import Store
+    from appliance.gallery.watchlist.sealed import WatchlistPolicy
+    from appliance.vision.models import load_manifest
 
-    folder = settings.alerts.state_dir
-    state = Store(folder).load() if folder.is_dir() else None
-    ours = state is not None and state.deployment == settings.deployment.id
-    return state.newest_sequence if state is not None and ours else 0
+    if settings is not None:
+        ref = load_manifest(settings.models.dir).embedder(settings.models.embedder).ref
+        newest = Store(settings.alerts.state_dir).newest_sequence(settings.deployment.id)
+        policy = WatchlistPolicy.of(settings.watchlist, settings.deployment.id, embedder_ref=ref, min_sequence=newest)
+    else:
+        if builders is None:
+            raise WatchlistError(
+                "Whose lists count is not said.", "Give -c CONFIG, or --builders DIR and --approvers DIR."
+            )
+        if approvers is None and approvals != 0:
+            raise WatchlistError("Whose approval counts is not said.", "Give --approvers DIR, or --approvals 0.")
+        policy = WatchlistPolicy(builders, Path("/nonexistent"), 2, opened.header.deployment, utc_now())
+    return replace(
+        policy,
+        builders_dir=builders or policy.builders_dir,
+        approvers_dir=approvers or policy.approvers_dir,
+        approvals=policy.approvals if approvals is None else approvals,
+        deployment=deployment or policy.deployment,
+    )

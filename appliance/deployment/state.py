@@ -347,6 +347,17 @@ class Store:
             return self._load()
         return self._unverified()
 
+    def newest_sequence(self, deployment: str) -> int:
+        """The highest sequence among the watchlists that this deployment used here; 0 where it used none.
+
+        Raises
+        ------
+        AuthorityError
+            The state cannot be believed.
+        """
+        state = self.load()
+        return state.newest_sequence if state is not None and state.deployment == deployment else 0
+
     def take_up(self, config: Config, now: datetime | None = None) -> DeploymentState:
         """The state of this configuration's deployment, begun where there is none (`authority.require` judges it).
 

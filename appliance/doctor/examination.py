@@ -12,7 +12,7 @@ from appliance.deployment import authority
 from appliance.deployment.state import Store
 from appliance.doctor import cameras, machine
 from appliance.doctor.findings import Finding, guarded
-from appliance.gallery.watchlist.sealed import PAGE_SUFFIX, open_sealed
+from appliance.gallery.watchlist.sealed import PAGE_SUFFIX, WatchlistPolicy, open_sealed
 from appliance.supervision.health import gpu_present
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
@@ -123,27 +123,17 @@ class Doctor:
 
     def _watchlist(self) -> Iterator[Finding]:
         section, config = self.config.watchlist, self.config
-        state = Store(config.alerts.state_dir).load()
-        ours = state is not None and state.deployment == config.deployment.id
-        embedder = self._known_manifest().embedder(config.models.embedder)
-        opened = open_sealed(
-            section.file,
-            section.key,
-            builders_dir=section.builders_dir,
-            approvers_dir=section.approvers_dir,
-            approvals=section.approvals,
-            deployment=config.deployment.id,
-            now=self._now,
-            min_sequence=state.newest_sequence if state is not None and ours else 0,
-            max_entries=section.max_entries,
-            embedder_ref=embedder.ref,
-        )
+        store, ours = Store(config.alerts.state_dir), config.deployment.id
+        embedder_ref = self._known_manifest().embedder(config.models.embedder).ref
+        newest = store.newest_sequence(ours)
+        policy = WatchlistPolicy.of(section, ours, embedder_ref=embedder_ref, min_sequence=newest, now=self._now)
+        opened = open_sealed(section.file, section.key, policy)
         try:
             names = ", ".join(approval.name for approval in opened.approvals)
             approved = f"approved by {names}" if names else "no approval asked for"
             text = f"{len(opened)} entries with {len(opened.portraits)} photos, built by {opened.builder}, {approved}"
             yield Finding("watchlist", "ok", text)
-            ends = authority.window(config, state).ends
+            ends = authority.window(config, store.load()).ends
             if opened.expires_at < ends:
                 text = f"The watchlist expires at {utc_text(opened.expires_at)[:16]}, before the end of the window."
                 yield Finding("watchlist", "warn", text, "Build one that lasts, or recognition stops there.")

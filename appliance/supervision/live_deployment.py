@@ -21,7 +21,7 @@ from appliance.core.errors import AuthorityError, JournalError, LfrError
 from appliance.deployment import authority, end, guard
 from appliance.deployment.report import counts
 from appliance.deployment.state import DeploymentState, Store, Tally, UsedList, add_list
-from appliance.gallery.watchlist.sealed import open_sealed
+from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
 from appliance.stream.settings import HubSettings
 from appliance.supervision.deployment_port import GuardFacts, ListFacts, Window
 from appliance.supervision.provider_proof import prove_provider
@@ -136,20 +136,11 @@ class LiveDeployment:
 
     def open_list(self, path: Path) -> ListFacts:
         """Open a sealed list, remember ids and counts, and overwrite the rest."""
-        section, state = self.config.watchlist, self._store.load()
+        section, newest = self.config.watchlist, self._store.newest_sequence(self._id)
+        embedder_ref = self._known_embedder().ref
+        policy = WatchlistPolicy.of(section, self._id, embedder_ref=embedder_ref, min_sequence=newest)
         try:
-            opened = open_sealed(
-                path,
-                section.key,
-                builders_dir=section.builders_dir,
-                approvers_dir=section.approvers_dir,
-                approvals=section.approvals,
-                deployment=self._id,
-                now=utc_now(),
-                min_sequence=state.newest_sequence if state is not None else 0,
-                max_entries=section.max_entries,
-                embedder_ref=self._known_embedder().ref,
-            )
+            opened = open_sealed(path, section.key, policy)
         except LfrError as error:
             # The copy in the runtime folder is what was read; the operator knows the file by its own name.
             raise type(error)(str(error).replace(str(path), str(section.file))) from None

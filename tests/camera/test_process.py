@@ -46,7 +46,7 @@ class Lists:
         self.newest = watchlist(FIRST)
         self.opened: list[Any] = []
 
-    def __call__(self, path: Path, key: Any, **asked: Any) -> Any:
+    def __call__(self, path: Path, key: Any, policy: Any) -> Any:
         if isinstance(self.newest, Exception):
             raise self.newest
         self.opened.append(self.newest)

@@ -67,14 +67,8 @@ def job(source: Path, tmp_path: Path, models_dir: Path) -> watchlist_build.Job:
 
 def opened(job: watchlist_build.Job) -> sealed.Watchlist:
     folder = job.output.parent / "keys"
-    return sealed.open_sealed(
-        job.output,
-        folder / "seal.key",
-        builders_dir=folder / "builders",
-        approvers_dir=folder / "approvers",
-        approvals=0,
-        deployment="croydon",
-    )
+    policy = sealed.WatchlistPolicy(folder / "builders", folder / "approvers", 0, "croydon", utc_now())
+    return sealed.open_sealed(job.output, folder / "seal.key", policy)
 
 
 def test_photos_become_a_list_that_finds_its_people_and_tells_the_rest(job: watchlist_build.Job, examiner: Any) -> None:

@@ -62,18 +62,7 @@ class SealedListSetup:
 
     def open(self, **changes: object) -> sealed.Watchlist:
         policy = replace(self.policy, **changes)  # type: ignore[arg-type]
-        return sealed.open_sealed(
-            self.list,
-            self.keys / "seal.key",
-            builders_dir=policy.builders_dir,
-            approvers_dir=policy.approvers_dir,
-            approvals=policy.approvals,
-            deployment=policy.deployment,
-            now=policy.now,
-            min_sequence=policy.min_sequence,
-            max_entries=policy.max_entries,
-            embedder_ref=policy.embedder_ref,
-        )
+        return sealed.open_sealed(self.list, self.keys / "seal.key", policy)
 
     def approver(self, name: str, *, known: bool = True) -> Signer:
         into = self.keys / "approvers" if known else self.people

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,9 @@ import yaml
 from appliance_run import ENVIRONMENT
 
 from appliance.config.live import load
-from appliance.core.clock import utc_now
 from appliance.core.ports import free_port
 from appliance.deployment.ending.search import scan
-from appliance.gallery.watchlist.sealed import open_sealed
+from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
 from appliance.lab.simulation import scenario
 from appliance.vision.install import ensure_picture
 
@@ -102,15 +102,8 @@ def prepare(folder: Path) -> None:
 def needles(folder: Path) -> dict[str, bytes]:
     """Bytes that must not be found: of the photos as enrolled, the templates, and the key."""
     config = load(folder / "lfr.yaml")
-    opened = open_sealed(
-        config.watchlist.file,
-        config.watchlist.key,
-        builders_dir=config.watchlist.builders_dir,
-        approvers_dir=config.watchlist.approvers_dir,
-        approvals=2,
-        deployment=config.deployment.id,
-        now=utc_now(),
-    )
+    policy = WatchlistPolicy.of(config.watchlist, config.deployment.id, embedder_ref=None)
+    opened = open_sealed(config.watchlist.file, config.watchlist.key, replace(policy, approvals=2))
     found = {}
     for i, portrait in enumerate(opened.portraits):
         middle = len(portrait) // 2

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyrage
 
+from appliance.config.live import WatchlistFile
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import WatchlistError
 from appliance.core.types import Float32, Int32
@@ -129,6 +130,28 @@ class WatchlistPolicy:
     min_sequence: int = 0
     max_entries: int = MAX_ENTRIES
     embedder_ref: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        section: WatchlistFile,
+        deployment: str,
+        *,
+        embedder_ref: str | None,
+        min_sequence: int = 0,
+        now: datetime | None = None,
+    ) -> WatchlistPolicy:
+        """What the `watchlist` section of a configuration asks for, at a moment (default: now)."""
+        return cls(
+            builders_dir=section.builders_dir,
+            approvers_dir=section.approvers_dir,
+            approvals=section.approvals,
+            deployment=deployment,
+            now=now or utc_now(),
+            min_sequence=min_sequence,
+            max_entries=section.max_entries,
+            embedder_ref=embedder_ref,
+        )
 
 
 def seal(
@@ -338,20 +361,8 @@ def _without_expired(content: Payload, now: datetime) -> tuple[Payload, tuple[st
     return kept, expired
 
 
-def open_sealed(
-    path: Path,
-    key_path: Path,
-    *,
-    builders_dir: Path,
-    approvers_dir: Path,
-    approvals: int,
-    deployment: str,
-    now: datetime | None = None,
-    min_sequence: int = 0,
-    max_entries: int = MAX_ENTRIES,
-    embedder_ref: str | None = None,
-) -> Watchlist:
-    """Check a sealed list as `WatchlistPolicy` describes, decrypt it and give what is in it. Safe in any thread.
+def open_sealed(path: Path, key_path: Path, policy: WatchlistPolicy) -> Watchlist:
+    """Check a sealed list as the policy asks, decrypt it and give what is in it. Safe in any thread.
 
     The plaintext goes into one buffer, is copied out of it and the buffer is overwritten; so are the pieces in which
     the library hands it over. The library's own buffers and the JSON text of the entries are not in Python's reach.
@@ -366,12 +377,8 @@ def open_sealed(
         A key file is missing, readable by others, or no key.
     """
     sealed = outer.read(path)
-    now = now or utc_now()
-    policy = WatchlistPolicy(
-        builders_dir, approvers_dir, approvals, deployment, now, min_sequence, max_entries, embedder_ref
-    )
     counted = check(sealed, policy)
-    return open_container(sealed, key_path, approvals=counted, now=now)
+    return open_container(sealed, key_path, approvals=counted, now=policy.now)
 
 
 PAGE_SUFFIX = ".report.html"

@@ -183,14 +183,8 @@ def _measure_open(folder: Path) -> LoadFigures:
     before = process.memory_info().rss
     with _Pauses() as pauses:
         started = time.perf_counter()
-        watchlist = sealed.open_sealed(
-            file,
-            folder / "seal.key",
-            builders_dir=folder / "builders",
-            approvers_dir=folder / "approvers",
-            approvals=0,
-            deployment="",
-        )
+        policy = sealed.WatchlistPolicy(folder / "builders", folder / "approvers", 0, "", utc_now())
+        watchlist = sealed.open_sealed(file, folder / "seal.key", policy)
         opened = time.perf_counter()
         index = open_index(watchlist)
         ready = time.perf_counter()
