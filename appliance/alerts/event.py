@@ -1,8 +1,7 @@
-"""One journaled event as readers see it: topic, header and pictures."""
+"""One event of the journal as readers see it: topic, header and pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,7 +18,7 @@ MODELS: dict[str, type[Alert] | type[Decision] | type[Sighting]] = {
     "decision": Decision,
     "sighting": Sighting,
 }
-"""The header of each journaled topic."""
+"""The header of each topic of the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +62,3 @@ def parse_event(topic: bytes | str, header_json: bytes | str, pictures: tuple[by
     except ValidationError as error:
         raise StreamError(f"The stream sent a malformed {name}: {error.error_count()} fields are wrong.") from None
     return Event(name, header, pictures)  # type: ignore[arg-type]
-
-
-def standing_of(decisions: Iterable[Decision]) -> dict[str, Decision]:
-    """The decisions of one alert that stand, by kind; `decisions` in the order of the journal, undos included."""
-    standing: dict[str, Decision] = {}
-    for decision in decisions:
-        if decision.kind != "undo":
-            standing[decision.kind] = decision
-            continue
-        standing = {kind: other for kind, other in standing.items() if other.id != decision.undoes}
-    return standing

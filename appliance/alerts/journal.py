@@ -18,12 +18,13 @@ from typing import NamedTuple, Self
 import structlog
 
 from appliance.alerts import database
+from appliance.alerts.decisions import Standing, check_form, check_next, standing_of
 from appliance.alerts.event import Header
-from appliance.alerts.messages import DECISION_VALUES, Alert, Decision, Sighting
+from appliance.alerts.messages import Alert, Decision, Sighting
 from appliance.alerts.reader import JournalReader
 from appliance.alerts.tally import fold_into_purged
 from appliance.core.clock import utc_now
-from appliance.core.errors import DecisionConflict, JournalError, StreamError, UnknownAlert
+from appliance.core.errors import JournalError, StreamError, UnknownAlert
 from appliance.security.encryption import PictureCipher, shred
 
 PICTURES_OF_AN_ALERT = 3
@@ -33,14 +34,25 @@ _COOLDOWN_SLACK_MS = 5  # the stream's moments are rounded to milliseconds, the 
 _log = structlog.get_logger()
 
 
-class Journaled(NamedTuple):
-    """What became of something that was given to the journal."""
+class AppendResult(NamedTuple):
+    """What became of an alert or a sighting that was given to the journal."""
 
     seq: int
     header: Header | None
-    """As it was journaled, with epoch and sequence number; None for a repetition of what `seq` names already."""
+    """As it was written, with epoch and sequence number; None for a repetition of what `seq` names already."""
     repeats: str = ""
-    """Why it was not journaled: `id` (sent again) or `cooldown` (the same person a moment ago)."""
+    """Why it was not written: `id` (sent again) or `cooldown` (the same person a moment ago)."""
+
+
+class _About(NamedTuple):
+    """What an event is about: the columns by which repetitions, decisions and what is to be purged are found."""
+
+    alert_id: str
+    deployment: str
+    camera: str
+    entry: str
+    category: str
+    captured_ms: int
 
 
 class Journal(JournalReader):
@@ -52,18 +64,17 @@ class Journal(JournalReader):
         As `open` makes them.
     cooldown_s
         A second alert (or sighting) of one entry at one camera within this is a repetition; of a recording, since the
-        run that reads it began (`rest`).
+        run that reads it began (`mark_run_ended`).
     """
 
     def __init__(
         self, state_dir: Path, connection: sqlite3.Connection, cipher: PictureCipher, cooldown_s: float = 0.0
     ) -> None:
         super().__init__(state_dir, connection, cipher)
-        self._sealer = cipher
         self._cooldown_ms = round(cooldown_s * 1000)
         row = self._db.execute("SELECT value FROM meta WHERE key = 'rested_seq'").fetchone()
-        self._rested_seq = int(row[0]) if row else 0
-        self._settling_owed = False
+        self._run_ended_seq = int(row[0]) if row else 0
+        self._cleaning_due = False
 
     @classmethod
     def open(cls, state_dir: Path, *, cooldown_s: float = 0.0) -> Self:
@@ -120,7 +131,7 @@ class Journal(JournalReader):
                     self._db.execute("ROLLBACK")
                 raise
 
-    def append_alert(self, alert: Alert, pictures: Sequence[bytes | bytearray]) -> Journaled:
+    def append_alert(self, alert: Alert, pictures: Sequence[bytes | bytearray]) -> AppendResult:
         """Journal an alert and its three pictures; `published_at` is stamped here, just before the commit.
 
         An alert that was journaled before (same id), or whose entry was alerted at the same camera of the same
@@ -132,30 +143,30 @@ class Journal(JournalReader):
                 return repeated
             seq = self.newest + 1
             stamped = alert.model_copy(update={"epoch": self.epoch, "seq": seq, "published_at": utc_now()})
-            self._insert(
-                "alert", stamped, stamped.id, alert.deployment, alert.camera, alert.entry.id, alert.entry.category,
-                alert.captured_at,
+            about = _About(
+                alert.id, alert.deployment, alert.camera, alert.entry.id, alert.entry.category,
+                _milliseconds(alert.captured_at),
             )  # fmt: skip
-            if not self._sealer.current:  # replaced after a purge by another process, while it held the write lock
-                self._sealer = PictureCipher.open(self._sealer.path)
+            self._insert("alert", stamped, about)
+            cipher = self._cipher_for_writing()
             self._db.executemany(
                 "INSERT INTO pictures VALUES (?, ?, ?)",
-                [(seq, i, self._sealer.seal(alert.id, i, picture)) for i, picture in enumerate(pictures)],
+                [(seq, i, cipher.seal(alert.id, i, picture)) for i, picture in enumerate(pictures)],
             )
-            return Journaled(seq, stamped)
+            return AppendResult(seq, stamped)
 
-    def append_sighting(self, sighting: Sighting) -> Journaled:
+    def append_sighting(self, sighting: Sighting) -> AppendResult:
         """Journal that a blue-list entry was seen; repetitions as with alerts."""
         with self.transaction():
             repeated = self._repeated("sighting", sighting, sighting.entry_id)
             if repeated:
                 return repeated
             stamped = sighting.model_copy(update={"epoch": self.epoch, "seq": self.newest + 1})
-            self._insert(
-                "sighting", stamped, "", sighting.deployment, sighting.camera, sighting.entry_id, "",
-                sighting.captured_at,
-            )  # fmt: skip
-            return Journaled(stamped.seq, stamped)
+            about = _About(
+                "", sighting.deployment, sighting.camera, sighting.entry_id, "", _milliseconds(sighting.captured_at)
+            )
+            self._insert("sighting", stamped, about)
+            return AppendResult(stamped.seq, stamped)
 
     def append_decision(self, decision: Decision) -> tuple[Decision, bool]:
         """Journal what a person decided. Of one kind one decision stands for an alert, until it is undone.
@@ -173,7 +184,7 @@ class Journal(JournalReader):
         StreamError
             A value that this kind does not have, or an id that was used for another decision.
         """
-        _check_decision(decision)
+        check_form(decision)
         with self.transaction():
             known = self._db.execute(
                 "SELECT seq, header FROM events WHERE topic = 'decision' AND id = ?", (decision.id,)
@@ -188,12 +199,11 @@ class Journal(JournalReader):
                 raise UnknownAlert(
                     f"The journal holds no alert {decision.alert_id}.", "It may have been purged; lfr alerts lists all."
                 )
-            self._stand(decision, seq := self.newest + 1)
-            stamped = decision.model_copy(update={"epoch": self.epoch, "seq": seq})
-            self._db.execute(
-                "INSERT INTO events VALUES (?, 'decision', ?, ?, ?, ?, ?, ?, ?, ?)",
-                (seq, decision.id, decision.alert_id, *alert, stamped.model_dump_json()),
-            )
+            before = self.decisions(decision.alert_id)
+            check_next(decision, standing_of(before))
+            stamped = decision.model_copy(update={"epoch": self.epoch, "seq": self.newest + 1})
+            self._insert("decision", stamped, _About(decision.alert_id, *alert))
+            self._keep_standing(decision.alert_id, standing_of([*before, stamped]))
             return stamped, True
 
     def holds_before(self, before: datetime) -> bool:
@@ -239,20 +249,20 @@ class Journal(JournalReader):
                 )
                 # A decision carries the capture time of its alert, so one condition takes both.
                 self._db.execute("DELETE FROM events WHERE captured_ms < ?", limit)
-        if changed or self._settling_owed:
-            self._settling_owed = True
+        if changed or self._cleaning_due:
+            self._cleaning_due = True
             try:
-                self._settle()
-            except JournalError as error:  # the alerts are gone; the next purge settles
+                self._clean_up()
+            except JournalError as error:  # the alerts are gone; the next purge empties it
                 _log.warning("the journal's log could not be emptied after a purge", reason=str(error))
         return ids
 
-    def _settle(self) -> None:
+    def _clean_up(self) -> None:
         """After a purge: empty the log, give space back, replace the key if it protects nothing any more."""
         with self.transaction():
             empty = not self._db.execute("SELECT EXISTS (SELECT 1 FROM pictures)").fetchone()[0]
             if empty:
-                self._cipher = self._sealer = PictureCipher.create(self.state_dir / database.KEY_NAME)
+                self._cipher = PictureCipher.create(self.state_dir / database.KEY_NAME)
         with self._explained():
             free, size = (self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
             if empty and free * size > _SHRINK_ABOVE_BYTES:
@@ -260,7 +270,7 @@ class Journal(JournalReader):
                 # As a script, because `execute` would give back one page and stop.
                 self._db.executescript("PRAGMA incremental_vacuum;")
             # Busy when somebody reads an older state just now: the next purge tries again.
-            self._settling_owed = bool(self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
+            self._cleaning_due = bool(self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
 
     def destroy(self) -> list[Path]:
         """Close the journal, then overwrite and remove its key, database and logs; what was removed, key first.
@@ -278,19 +288,19 @@ class Journal(JournalReader):
         with self.transaction():
             self._db.execute("UPDATE meta SET value = ? WHERE key = 'audited_seq'", (str(seq),))
 
-    def rest(self) -> None:
-        """A run ends in order. A recording that the next one reads gives its alerts again, cool-down or not.
+    def mark_run_ended(self) -> None:
+        """A run ended in order: a recording that the next one reads gives its alerts again, cool-down or not.
 
         After a run that was killed it does not: what was on its way then may come twice.
         """
         with self.transaction():
-            self._rested_seq = self.newest
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('rested_seq', ?)", (str(self._rested_seq),))
+            self._run_ended_seq = self.newest
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('rested_seq', ?)", (str(self._run_ended_seq),))
 
-    def _repeated(self, topic: str, header: Alert | Sighting, entry: str) -> Journaled | None:
+    def _repeated(self, topic: str, header: Alert | Sighting, entry: str) -> AppendResult | None:
         row = self._db.execute("SELECT seq FROM events WHERE topic = ? AND id = ?", (topic, header.id)).fetchone()
         if row:
-            return Journaled(row[0], None, "id")
+            return AppendResult(row[0], None, "id")
         reach_ms = self._cooldown_ms - _COOLDOWN_SLACK_MS
         if reach_ms <= 0:
             return None
@@ -301,42 +311,29 @@ class Journal(JournalReader):
             "AND captured_ms > ? AND captured_ms < ? AND seq > ? ORDER BY seq DESC LIMIT 1",
             (
                 topic, entry, header.camera, header.deployment, moment - reach_ms, moment + reach_ms,
-                self._rested_seq if recorded else 0,
+                self._run_ended_seq if recorded else 0,
             ),
         ).fetchone()  # fmt: skip
-        return Journaled(row[0], None, "cooldown") if row else None
+        return AppendResult(row[0], None, "cooldown") if row else None
 
-    def _insert(
-        self, topic: str, header: Alert | Sighting, alert_id: str, deployment: str, camera: str, entry: str,
-        category: str, captured_at: datetime,
-    ) -> None:  # fmt: skip
+    def _insert(self, topic: str, header: Header, about: _About) -> None:
         self._db.execute(
             "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (header.seq, topic, header.id, alert_id, deployment, camera, entry, category, _milliseconds(captured_at),
-             header.model_dump_json()),
-        )  # fmt: skip
+            (header.seq, topic, header.id, *about, header.model_dump_json()),
+        )
 
-    def _stand(self, decision: Decision, seq: int) -> None:
-        standing = self.standing(decision.alert_id)
-        if decision.kind != "undo":
-            other = standing.get(decision.kind)
-            if other is not None:
-                said = other.value.replace("_", " ")
-                raise DecisionConflict(
-                    f"{other.by} said {said} ({other.kind}) at {other.at:%H:%M:%S} UTC already.",
-                    "Undo that decision first to make another.",
-                    standing=other,
-                )
-            self._db.execute(
-                "INSERT INTO standing VALUES (?, ?, ?, ?)", (decision.alert_id, decision.kind, decision.value, seq)
-            )
-            return
-        undone = next((other for other in standing.values() if other.id == decision.undoes), None)
-        if undone is None:
-            raise DecisionConflict(
-                f"The decision {decision.undoes} does not stand for this alert.", "Look at what stands now: lfr alerts."
-            )
-        self._db.execute("DELETE FROM standing WHERE alert_id = ? AND kind = ?", (decision.alert_id, undone.kind))
+    def _keep_standing(self, alert_id: str, standing: Standing[Decision]) -> None:
+        """Write down what stands, for the versions before, which read it; this one works it out (`decisions`)."""
+        self._db.execute("DELETE FROM standing WHERE alert_id = ?", (alert_id,))
+        self._db.executemany(
+            "INSERT INTO standing VALUES (?, ?, ?, ?)",
+            [(alert_id, kind, made.value, made.seq) for kind, made in standing.by_kind.items()],
+        )
+
+    def _cipher_for_writing(self) -> PictureCipher:
+        if self._cipher is None or not self._cipher.current:  # replaced after a purge by another process
+            self._cipher = PictureCipher.open(self.state_dir / database.KEY_NAME)
+        return self._cipher
 
 
 def destroy_files(state_dir: Path) -> list[Path]:
@@ -366,14 +363,6 @@ def destroy_files(state_dir: Path) -> list[Path]:
 
 def _milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
-
-
-def _check_decision(decision: Decision) -> None:
-    allowed = DECISION_VALUES[decision.kind]
-    if decision.value not in allowed:
-        raise StreamError(f"A decision of kind {decision.kind} says {' or '.join(allowed)}, not {decision.value!r}.")
-    if (decision.kind == "undo") != bool(decision.undoes):
-        raise StreamError("An undo, and only an undo, names the decision that it takes back.")
 
 
 def _same_decision(again: Decision, first: Decision) -> tuple[Decision, bool]:

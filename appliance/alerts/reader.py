@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from appliance.alerts import database
 from appliance.alerts.event import Event, parse_event
 from appliance.alerts.messages import Alert, Decision
-from appliance.alerts.tally import Tally, read_tally
-from appliance.core.errors import JournalError, UnknownAlert
+from appliance.alerts.tally import AlertTally, read_tally
+from appliance.core.errors import JournalError
 from appliance.security.encryption import PictureCipher
 
 
@@ -24,16 +23,6 @@ class StoredEvent(NamedTuple):
     topic: str
     header_json: bytes
     pictures: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AlertHistory:
-    """Everything about one alert: itself, every decision in order, and the decision of each kind that stands."""
-
-    alert: Alert
-    pictures: tuple[bytes, ...] = field(repr=False)
-    decisions: tuple[Decision, ...]
-    standing: dict[str, Decision]
 
 
 class JournalReader:
@@ -113,35 +102,15 @@ class JournalReader:
             row = self._db.execute("SELECT seq FROM events WHERE topic = 'alert' AND id = ?", (alert_id,)).fetchone()
         return self.stored(row[0], 1, pictures=pictures)[0] if row else None
 
-    def standing(self, alert_id: str) -> dict[str, Decision]:
-        """The decisions that stand for an alert, by kind."""
-        with self._explained():
-            rows = self._db.execute(
-                "SELECT s.kind, e.header FROM standing s JOIN events e ON e.seq = s.seq WHERE s.alert_id = ?",
-                (alert_id,),
-            ).fetchall()
-        return {kind: Decision.model_validate_json(header) for kind, header in rows}
-
-    def story(self, alert_id: str, *, pictures: bool = True) -> AlertHistory:
-        """One alert with everything that was decided on it.
-
-        Raises
-        ------
-        UnknownAlert
-            No such alert (any more).
-        """
-        stored = self.find(alert_id, pictures=pictures)
-        if stored is None:
-            raise UnknownAlert(f"The journal holds no alert {alert_id}.", "It may have been purged.")
+    def decisions(self, alert_id: str) -> list[Decision]:
+        """Every decision on an alert, in order, undone ones and undos included; see `decisions.standing_of`."""
         with self._explained():
             rows = self._db.execute(
                 "SELECT header FROM events WHERE topic = 'decision' AND alert_id = ? ORDER BY seq", (alert_id,)
             ).fetchall()
-        decisions = tuple(Decision.model_validate_json(row[0]) for row in rows)
-        alert = Alert.model_validate_json(stored.header_json)
-        return AlertHistory(alert, stored.pictures, decisions, self.standing(alert_id))
+        return [Decision.model_validate_json(row[0]) for row in rows]
 
-    def tally(self, deployment: str | None = None) -> Tally:
+    def tally(self, deployment: str | None = None) -> AlertTally:
         """Anonymous counts, of what is in the journal and of what was purged from it; of one deployment or of all."""
         with self._explained():
             return read_tally(self._db, deployment)

@@ -1,50 +1,27 @@
-"""Counts of what the journal holds and has held: no ids, so that they may outlive the alerts.
-
-An alert is *false* when its standing outcome is `not_the_person` or, without an outcome, when its standing operator
-decision is `no_match`. It is *true* when its standing outcome is `confirmed` or `arrested` or, without an outcome,
-when the operator's is `match`. It is *undecided* while no operator decision and no outcome stands.
-"""
+"""Counts of what the journal holds and has held: no ids, so that they may outlive the alerts."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-_JUDGED = """
-SELECT e.deployment, e.camera, e.category,
-    CASE
-        WHEN o.value = 'not_the_person' THEN 'false'
-        WHEN o.value IN ('confirmed', 'arrested') THEN 'true'
-        WHEN o.value IS NOT NULL THEN 'other'
-        WHEN p.value = 'no_match' THEN 'false'
-        WHEN p.value = 'match' THEN 'true'
-        WHEN p.value IS NOT NULL THEN 'other'
-        ELSE 'undecided'
-    END AS judged
-FROM events e
-LEFT JOIN standing o ON o.alert_id = e.id AND o.kind = 'outcome'
-LEFT JOIN standing p ON p.alert_id = e.id AND p.kind = 'operator'
-WHERE e.topic = 'alert' AND e.captured_ms < :before
-"""
+from appliance.alerts.decisions import standing_of
 
-# Each yields deployment, what, a, b, n: the form of purged_counts.
-_COUNTS = (
-    "SELECT deployment, 'alert', camera, category, count(*) FROM events "
-    "WHERE topic = 'alert' AND captured_ms < :before GROUP BY 1, 3, 4",
-    "SELECT deployment, 'sighting', camera, '', count(*) FROM events "
-    "WHERE topic = 'sighting' AND captured_ms < :before GROUP BY 1, 3",
-    f"SELECT deployment, 'judged', judged, category, count(*) FROM ({_JUDGED}) GROUP BY 1, 3, 4",  # noqa: S608
-    "SELECT deployment, 'decision', json_extract(header, '$.kind'), json_extract(header, '$.value'), count(*) "
-    "FROM events WHERE topic = 'decision' AND captured_ms < :before GROUP BY 1, 3, 4",
-    "SELECT e.deployment, 'standing', s.kind, s.value, count(*) FROM standing s JOIN events e ON e.seq = s.seq "
-    "WHERE e.captured_ms < :before GROUP BY 1, 3, 4",
+_ALERTS = "SELECT id, deployment, camera, category FROM events WHERE topic = 'alert' AND captured_ms < :before"
+_SIGHTINGS = (
+    "SELECT deployment, camera, count(*) FROM events WHERE topic = 'sighting' AND captured_ms < :before GROUP BY 1, 2"
+)
+_DECISIONS = (
+    "SELECT alert_id, id, json_extract(header, '$.kind'), json_extract(header, '$.value'), "
+    "json_extract(header, '$.undoes') FROM events WHERE topic = 'decision' AND captured_ms < :before ORDER BY seq"
 )
 _EVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class AlertTally:
     """Anonymous counts of a journal, purged alerts included.
 
     Attributes
@@ -56,7 +33,7 @@ class Tally:
     standing
         By (kind, value): those that stand.
     judged
-        Alerts by (`false`, `true`, `other` or `undecided`; category), as the module defines them.
+        Alerts by (`false`, `true`, `other` or `undecided`; category), see `decisions`.
     sightings
         Of blue-list entries, by camera.
     """
@@ -69,7 +46,7 @@ class Tally:
 
     @property
     def alerts_total(self) -> int:
-        """Every alert that was journaled."""
+        """Every alert that the journal took."""
         return self.alerts.total()
 
     @property
@@ -95,12 +72,47 @@ class Tally:
         return sum(n for (judged, _), n in self.judged.items() if judged == how)
 
 
-def read_tally(connection: sqlite3.Connection, deployment: str | None) -> Tally:
+class _Decided(NamedTuple):
+    """What counting needs of a decision; read without its model, which would take most of the time."""
+
+    id: str
+    kind: str
+    value: str
+    undoes: str | None
+
+
+def _counts(connection: sqlite3.Connection, before_ms: int) -> Counter[tuple[str, str, str, str]]:
+    """Of what was captured before a moment: numbers by (deployment, what, a, b), as they are kept after a purge."""
+    limit = {"before": before_ms}
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for deployment, camera, n in connection.execute(_SIGHTINGS, limit):
+        counts[deployment, "sighting", camera, ""] = n
+    decisions: dict[str, list[_Decided]] = defaultdict(list)
+    for alert_id, *decided in connection.execute(_DECISIONS, limit):
+        decisions[alert_id].append(_Decided(*decided))
+    for alert_id, deployment, camera, category in connection.execute(_ALERTS, limit):
+        counts[deployment, "alert", camera, category] += 1
+        made = decisions.get(alert_id, ())
+        standing = standing_of(made)
+        counts[deployment, "judged", standing.judged, category] += 1
+        for one in made:
+            counts[deployment, "decision", one.kind, one.value] += 1
+        for kind, one in standing.by_kind.items():
+            counts[deployment, "standing", kind, one.value] += 1
+    return counts
+
+
+def read_tally(connection: sqlite3.Connection, deployment: str | None) -> AlertTally:
     """The counts of live and purged events together, in one consistent view."""
-    live = " UNION ALL ".join(f"SELECT * FROM ({query})" for query in _COUNTS)  # noqa: S608
-    query = f"SELECT * FROM ({live} UNION ALL SELECT deployment, what, a, b, n FROM purged_counts)"  # noqa: S608
-    tally = Tally()
-    for where, what, a, b, n in connection.execute(query, {"before": _EVER}):
+    connection.execute("SAVEPOINT tally")  # several questions, and one state of the journal
+    try:
+        counts = _counts(connection, _EVER)
+        for where, what, a, b, n in connection.execute("SELECT deployment, what, a, b, n FROM purged_counts"):
+            counts[where, what, a, b] += n
+    finally:
+        connection.execute("RELEASE tally")
+    tally = AlertTally()
+    for (where, what, a, b), n in counts.items():
         if deployment is not None and where != deployment:
             continue
         if what == "alert":
@@ -118,10 +130,8 @@ def read_tally(connection: sqlite3.Connection, deployment: str | None) -> Tally:
 
 def fold_into_purged(connection: sqlite3.Connection, before_ms: int) -> None:
     """Add the counts of everything captured before a moment to those that stay; within the purge's transaction."""
-    for query in _COUNTS:
-        for row in connection.execute(query, {"before": before_ms}).fetchall():
-            connection.execute(
-                "INSERT INTO purged_counts VALUES (?, ?, ?, ?, ?) "
-                "ON CONFLICT (deployment, what, a, b) DO UPDATE SET n = n + excluded.n",
-                row,
-            )
+    connection.executemany(
+        "INSERT INTO purged_counts VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (deployment, what, a, b) DO UPDATE SET n = n + excluded.n",
+        [(*key, n) for key, n in _counts(connection, before_ms).items()],
+    )

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 ConfigFile = Annotated[Path, typer.Option("-c", "--config", help="the configuration file", show_default=False)]
 
 _COLOURS = {"red": "bold red", "amber": "bold yellow", "green": "bold green", "blue": "bold blue"}
-_SHOWN = ("outcome", "engagement", "operator", "passed_on", "taken")
 _PLAIN_WIDTH = 240
 
 
@@ -165,14 +164,10 @@ def _person(alert: Alert) -> str:
 def _state(decisions: list[Decision]) -> str:
     from rich.markup import escape
 
-    from appliance.alerts.event import standing_of
+    from appliance.alerts.decisions import standing_of
 
-    standing = standing_of(decisions)
-    for kind in _SHOWN:
-        if kind in standing:
-            made = standing[kind]
-            return f"{made.value.replace('_', ' ')} by {escape(made.by)}"
-    return "[bold]undecided[/]"
+    made = standing_of(decisions).tells_most
+    return f"{made.value.replace('_', ' ')} by {escape(made.by)}" if made else "[bold]undecided[/]"
 
 
 def _sentence(event: Event) -> str:
@@ -261,7 +256,7 @@ def decide(
 def _decision(hub: HubClient, alert: str, kind: str, value: str, by: str, reason: str) -> Decision:
     from pydantic import ValidationError
 
-    from appliance.alerts.event import standing_of
+    from appliance.alerts.decisions import standing_of
     from appliance.alerts.messages import DECISION_VALUES, Decision
     from appliance.core.clock import utc_now
     from appliance.core.errors import StreamError
@@ -273,7 +268,7 @@ def _decision(hub: HubClient, alert: str, kind: str, value: str, by: str, reason
             kinds = ", ".join(name for name in DECISION_VALUES if name != "undo")
             raise StreamError(f"There is no decision of kind {value!r} to undo.", f"Kinds are: {kinds}.")
         of_alert = [e.header for e in hub.events() if isinstance(e.header, Decision) and e.header.alert_id == alert_id]
-        standing = standing_of(of_alert).get(value)
+        standing = standing_of(of_alert).by_kind.get(value)
         if standing is None:
             raise StreamError(f"No decision of kind {value} stands for this alert.", "There is nothing to undo.")
         undoes, value = standing.id, "undo"

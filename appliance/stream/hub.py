@@ -188,7 +188,7 @@ class Hub:
         while self._cameras.poll(100) and time.monotonic() < until_s:
             self._take_arrivals()
         with contextlib.suppress(JournalError):  # a full disk must not hold up the end
-            self.journal.rest()
+            self.journal.mark_run_ended()
 
     def turn(self) -> None:
         """One round of the loop, at most a tenth of a second when nothing happens."""

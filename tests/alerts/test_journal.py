@@ -14,6 +14,7 @@ import pytest
 from alerts_material import alert, decision, picture, pictures, sighting
 from present import present
 
+from appliance.alerts.decisions import standing_of
 from appliance.alerts.journal import Journal, destroy_files
 from appliance.alerts.messages import Alert
 from appliance.core.clock import utc_now
@@ -111,7 +112,7 @@ class TestCoolDown:
         now = utc_now()
         for media_s in (1.0, None):
             journal.append_alert(alert("N-1", at=now, media_s=media_s), pictures())
-        journal.rest()
+        journal.mark_run_ended()
         with Journal.open(tmp_path, cooldown_s=60) as later:
             assert later.append_alert(alert("N-1", at=now, media_s=1.0), pictures()).header is not None
             assert later.append_alert(alert("N-1", at=now, media_s=3.0), pictures()).repeats == "cooldown"
@@ -161,17 +162,16 @@ class TestDecisions:
     def test_kinds_stand_beside_each_other(self, journal: Any, of: Any) -> None:
         for kind, value in (("operator", "match"), ("engagement", "engage"), ("outcome", "arrested")):
             journal.append_decision(decision(of, kind, value))
-        assert set(journal.standing(of)) == {"operator", "engagement", "outcome"}
+        assert set(standing_of(journal.decisions(of)).by_kind) == {"operator", "engagement", "outcome"}
 
     def test_undo_is_a_new_record_and_makes_room_for_another(self, journal: Any, of: Any) -> None:
         first, _ = journal.append_decision(decision(of))
         journal.append_decision(decision(of, "undo", "undo", undoes=first.id))
-        assert journal.standing(of) == {}
+        assert standing_of(journal.decisions(of)).by_kind == {}
         journal.append_decision(decision(of, value="no_match"))
-        story = journal.story(of)
-        assert [made.value for made in story.decisions] == ["match", "undo", "no_match"]
-        assert story.standing["operator"].value == "no_match"
-        assert len(story.pictures) == 3
+        decisions = journal.decisions(of)
+        assert [made.value for made in decisions] == ["match", "undo", "no_match"]
+        assert standing_of(decisions).state == "no_match"
 
     def test_what_does_not_stand_cannot_be_undone(self, journal: Any, of: Any) -> None:
         first, _ = journal.append_decision(decision(of))
@@ -206,8 +206,7 @@ class TestDecisions:
     def test_an_unknown_alert_has_no_decisions(self, journal: Any) -> None:
         with pytest.raises(UnknownAlert):
             journal.append_decision(decision("nobody"))
-        with pytest.raises(UnknownAlert):
-            journal.story("nobody")
+        assert journal.decisions("nobody") == []
 
     @pytest.mark.parametrize(
         ("kind", "value", "undoes"),
@@ -263,7 +262,7 @@ class TestPurge:
         assert [event.seq for event in journal.events()] == [2, 4]
         assert journal.find(old.id) is None
         assert len(journal.find(new.id).pictures) == 3
-        assert journal.standing(old.id) == {}
+        assert journal.decisions(old.id) == []
 
     def test_a_purged_header_is_nowhere_on_the_disk(self, journal: Any, tmp_path: Path) -> None:
         made = alert(at=utc_now() - timedelta(hours=25))

@@ -12,7 +12,7 @@ import pytest
 import zmq
 from alerts_material import alert, decision, picture, pictures, running, settings, short_folder
 
-from appliance.alerts.event import Event, standing_of
+from appliance.alerts.event import Event
 from appliance.alerts.messages import PreviewHeader, Status
 from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
@@ -326,14 +326,6 @@ def test_a_question_survives_a_hub_that_comes_back(folder: Path) -> None:
         assert client.replay(1).newest == 2
     with client, running(settings(folder)):
         assert client.replay(1).newest == 2
-
-
-def test_what_stands_is_what_was_not_undone() -> None:
-    first = decision("a")
-    second = decision("a", "outcome", "lost")
-    undo = decision("a", "undo", "undo", undoes=first.id)
-    assert standing_of([first, second, undo]) == {"outcome": second}
-    assert standing_of([]) == {}
 
 
 def test_a_hub_that_cannot_be_made_lets_go_of_everything(folder: Path) -> None:

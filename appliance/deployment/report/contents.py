@@ -5,7 +5,6 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from appliance.core.clock import Moment
-from appliance.deployment.report import counts
 from appliance.deployment.state import UsedList
 
 
@@ -18,6 +17,14 @@ class Rate(BaseModel):
     low: float
     high: float
     sentence: str
+
+
+class Seconds(BaseModel):
+    """How long decisions took, seconds from seeing the alert."""
+
+    n: int
+    median_s: float
+    slowest_tenth_s: float
 
 
 class CategoryRow(BaseModel):
@@ -103,8 +110,10 @@ class CameraRow(BaseModel):
 
 
 class DecisionRow(BaseModel):
-    """One decision on one alert."""
+    """One decision on one alert. Its own id, and that of the one it takes back, are not written into the report."""
 
+    id: str = Field(exclude=True)
+    undoes: str | None = Field(None, exclude=True)
     alert: str
     kind: str
     value: str
@@ -167,7 +176,7 @@ class FullReport(BaseModel):
     cameras: list[CameraRow]
     alerts: list[AlertRow]
     alerts_purged: int
-    seconds: dict[str, counts.Seconds]
+    seconds: dict[str, Seconds]
     lists: list[UsedList]
     list_changes: list[ActRow]
     walks: list[Walk]

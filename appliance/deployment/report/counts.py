@@ -13,13 +13,13 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.alerts.messages import Alert, Decision, Sighting
-from appliance.audit.chain import AuditLine
 from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import Moment, utc_now
 from appliance.core.errors import JournalError, LfrError
 from appliance.deployment import blue_list
-from appliance.deployment.report import incidents
+from appliance.deployment.report import decisions, incidents
+from appliance.deployment.report.contents import DecisionRow, Seconds
 from appliance.deployment.state import slot_of, write_atomic
 
 _log = structlog.get_logger()
@@ -28,21 +28,13 @@ FIGURES_FILE: Final = "figures.json"
 Counts = dict[str, int]
 
 
-class Seconds(BaseModel):
-    """How long decisions took, seconds from seeing the alert."""
-
-    n: int
-    median_s: float
-    slowest_tenth_s: float
-
-
 class DeploymentCounts(BaseModel):
     """Counts without ids.
 
     Attributes
     ----------
     judged
-        `true`, `false`, `other` (cannot tell, lost …) or `undecided`, by category, as `alerts.tally` defines them.
+        `true`, `false`, `other` (cannot tell, lost …) or `undecided`, by category, see `alerts.decisions`.
     decisions
         Those that stand, by kind and value.
     slots
@@ -136,7 +128,7 @@ def gather(config: Config, now: datetime | None = None) -> DeploymentCounts:
     slots: dict[str, Counts] = defaultdict(lambda: defaultdict(int))
     ours: set[str] = set()
     audit = AuditRecord(config.alerts.state_dir)
-    taken = _recorded_seconds(incidents.of_deployment(audit, wanted))
+    made: list[Decision] = []
     sightings: list[Sighting] = []
     with Journal.open_reader(config.alerts.state_dir) as journal:
         tally = journal.tally(wanted)
@@ -146,12 +138,10 @@ def gather(config: Config, now: datetime | None = None) -> DeploymentCounts:
                 ours.add(header.id)
                 slots[header.camera][slot_of(header.captured_at)] += 1
             elif isinstance(header, Decision) and header.alert_id in ours:
-                if header.kind == "undo":
-                    taken.pop(header.undoes or "", None)
-                elif header.seconds_taken is not None:
-                    taken[header.id] = (header.kind, header.seconds_taken)
+                made.append(header)
             elif isinstance(header, Sighting) and header.deployment == wanted:
                 sightings.append(header)
+    decided = decisions.gather(made, incidents.of_deployment(audit, wanted))
     walks = blue_list.walks(audit, wanted)
     found = blue_list.assess(walks, sightings, now or utc_now(), found_before=kept.walks_found)
     return DeploymentCounts(
@@ -164,7 +154,7 @@ def gather(config: Config, now: datetime | None = None) -> DeploymentCounts:
         decisions=_nest(tally.standing),
         sightings=tally.sightings.total(),
         slots=_highest(kept.slots, slots),
-        seconds=_seconds(taken) or kept.seconds,
+        seconds=_seconds(decided) or kept.seconds,
         walks_found=[outcome.walk.n for outcome in found.outcomes if outcome.result == "found"],
     )
 
@@ -194,22 +184,11 @@ def _highest(kept: dict[str, Counts], fresh: dict[str, Counts]) -> dict[str, Cou
     }
 
 
-def _recorded_seconds(records: list[AuditLine]) -> dict[str, tuple[str, float]]:
-    """How long each standing decision took, from the audit record, which also holds those whose alerts are purged."""
-    taken: dict[str, tuple[str, float]] = {}
-    for record in records:
-        facts = record.details
-        if record.act == "decision.undo":
-            taken.pop(str(facts.get("undoes")), None)
-        elif record.act.startswith("decision.") and isinstance(facts.get("seconds_taken"), int | float):
-            taken[str(facts.get("decision"))] = (record.act.partition(".")[2], float(facts["seconds_taken"]))
-    return taken
-
-
-def _seconds(taken: dict[str, tuple[str, float]]) -> dict[str, Seconds]:
+def _seconds(decided: list[DecisionRow]) -> dict[str, Seconds]:
     by_kind: dict[str, list[float]] = defaultdict(list)
-    for kind, seconds in taken.values():
-        by_kind[kind].append(seconds)
+    for made in decided:
+        if made.kind != "undo" and not made.undone and made.seconds_taken is not None:
+            by_kind[made.kind].append(made.seconds_taken)
     return {
         kind: Seconds(
             n=len(values),

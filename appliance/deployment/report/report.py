@@ -24,13 +24,12 @@ from appliance.deployment import authority, blue_list
 from appliance.deployment.ending import certificate
 from appliance.deployment.guard import one_in
 from appliance.deployment.pages import day_and_time, render, times
-from appliance.deployment.report import charts, counts, incidents
+from appliance.deployment.report import charts, counts, decisions, incidents
 from appliance.deployment.report.contents import (
     ActRow,
     AlertRow,
     CameraRow,
     CategoryRow,
-    DecisionRow,
     FullReport,
     PublicOutage,
     PublicReport,
@@ -270,7 +269,7 @@ def _cameras(src: _Sources) -> list[CameraRow]:
 def _alerts(src: _Sources) -> list[AlertRow]:
     """From the journal while there is one; what was purged from it, as far as the audit record's decisions tell."""
     rows: dict[str, AlertRow] = {}
-    decided: dict[str, DecisionRow] = {}
+    made: list[Decision] = []
     wanted = src.config.deployment.id
     if counts.journal_exists(src.config):
         from appliance.alerts.journal import Journal
@@ -285,30 +284,10 @@ def _alerts(src: _Sources) -> list[AlertRow]:
                         threshold=header.threshold,
                     )  # fmt: skip
                 elif isinstance(header, Decision) and header.alert_id in rows:
-                    _decide(decided, header.id, header.undoes, header.kind, DecisionRow(
-                        alert=header.alert_id, kind=header.kind, value=header.value, by=header.by, role=header.role,
-                        at=utc_text(header.at), reason=header.reason, seconds_taken=header.seconds_taken,
-                    ))  # fmt: skip
-    for record in src.records:
-        facts = record.details
-        if record.act.partition(".")[0] != "decision" or str(facts.get("decision")) in decided or "alert" not in facts:
-            continue
-        kind = str(facts.get("kind") or record.act.partition(".")[2])
-        row = DecisionRow(
-            alert=str(facts["alert"]), kind=kind, value=str(facts.get("value", "")), by=record.by,
-            role=str(facts.get("role", "")), at=str(facts.get("at", record.at)), reason=str(facts.get("reason", "")),
-            seconds_taken=facts.get("seconds_taken"),
-        )  # fmt: skip
-        _decide(decided, str(facts.get("decision")), facts.get("undoes"), kind, row)
-    for row in decided.values():
+                    made.append(header)
+    for row in decisions.gather(made, src.records):
         rows.setdefault(row.alert, AlertRow(id=row.alert)).decisions.append(row)
     return list(rows.values())
-
-
-def _decide(decided: dict[str, DecisionRow], name: str, undoes: str | None, kind: str, row: DecisionRow) -> None:
-    decided[name] = row
-    if kind == "undo" and undoes in decided:
-        decided[undoes].undone = True
 
 
 def build(config: Config, now: datetime | None = None) -> FullReport:
