@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import DeploymentStart
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError
 from appliance.deployment import authority
@@ -110,8 +112,8 @@ def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config:
     )  # before the start it may still be put right
     store.change(
         lambda state: state.model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
-        "deployment.start",
-        "appliance",
+        DeploymentStart(deployment="croydon-1"),
+        APPLIANCE,
     )
     assert keys(later, now, store.load()) == {"deployment.ends"}
     assert authority.lost(later, store, ends) == "the end time has come"

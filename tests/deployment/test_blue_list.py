@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from appliance.alerts.messages import Sighting, new_id
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import WatchlistOpen
 from appliance.core.errors import AuthorityError
 from appliance.deployment import blue_list
 from appliance.deployment.report import counts
@@ -70,7 +72,7 @@ def opened(config: Any, now: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     listed = UsedList(digest="d", opened_at=now, entries=3, blue_ids=("BLUE-1",))
-    store.change(lambda state: add_list(state, listed), "watchlist.open", "appliance")
+    store.change(lambda state: add_list(state, listed), WatchlistOpen(digest="d", entries=3), APPLIANCE)
     return config
 
 
