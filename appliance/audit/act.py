@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -90,12 +91,17 @@ class Act(BaseModel):
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "its details"
             why = first["msg"].removeprefix("Value error, ")
-            raise ActRefused(f"The audit record refuses {self.names[0]}: {where}: {why}.") from None
+            raise ActRefused(f"The audit record refuses {self.called(details)}: {where}: {why}.") from None
+
+    @classmethod
+    def called(cls, _details: Mapping[str, Any]) -> str:
+        """The name of the act that has these details."""
+        return cls.names[0]
 
     @property
     def name(self) -> str:
         """The name of this act."""
-        return self.names[0]
+        return self.called(self.__dict__)
 
     def as_json(self) -> dict[str, Any]:
         """The details as a line of the record holds them: what was given, and no more."""

@@ -198,10 +198,10 @@ class DecisionMade(Act):
     seconds_taken: float | None = Field(None, ge=0, description="from seeing the alert to deciding")
     undoes: Name = Field("", description="of an undo: the decision that is taken back")
 
-    @property
-    def name(self) -> str:
-        """The name of this act, after its kind."""
-        return f"decision.{self.kind}"
+    @classmethod
+    def called(cls, _details: Mapping[str, Any]) -> str:
+        """The name after the kind of the decision."""
+        return f"decision.{_details.get('kind')}"
 
 
 class _AtConsole(Act):

@@ -249,7 +249,9 @@ def test_lines_of_earlier_versions_are_read_and_verified_and_continued(tmp_path:
     )
     audit = AuditRecord(tmp_path)
     assert [one.act for one in audit.records()] == ["purge", "decision", "user.password_changed"]
-    assert audit.newest(lambda one: one.act == "purge").details["alerts"] == ["a-1", "a-2"]
+    purge = audit.newest(lambda one: one.act == "purge")
+    assert purge is not None
+    assert purge.details["alerts"] == ["a-1", "a-2"]
     audit.append(act(), "PC Lee")
     assert audit.verify().ok
     assert audit.verify().count == 4
