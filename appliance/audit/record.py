@@ -8,7 +8,7 @@ What no chain can prove by itself: whoever may write every file here can make th
 and set the head back. That is why the head's hash is printed in the certificate and the report: kept by somebody
 else, it is the anchor that `verify(anchor=…)` checks.
 
-The record holds ids, never pictures or templates; `Act` refuses what looks like one.
+The record holds ids, never pictures or templates; each act has a model in `audit.acts`, which takes nothing else.
 """
 
 from __future__ import annotations
@@ -25,134 +25,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-
+from appliance.audit.act import APPLIANCE, IDS_PER_LINE, Act
+from appliance.audit.acts import AuditRepair, Purge, WatchlistChange
 from appliance.audit.chain import GENESIS, AuditLine, Verification, canonical, check, digest_of, parse, split_lines
-from appliance.core.clock import Moment, utc_now, utc_text
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuditError
 
 MAX_LINE_BYTES: Final = 65_536
-MAX_TEXT: Final = 4_000
-MAX_UNBROKEN: Final = 128
-"""Longest run of letters and digits without a space: a SHA-512 in hex fits, a picture or a template does not."""
-MAX_DEPTH: Final = 4
-IDS_PER_LINE: Final = 500
-
-ACTS: Final[dict[str, str]] = {
-    "deployment.open": "the record of a deployment was taken up by this appliance",
-    "deployment.start": "recognition started",
-    "deployment.stop": "recognition stopped, the deployment did not end",
-    "deployment.extend": "an officer authorised a later end",
-    "deployment.revoke": "the authority was withdrawn",
-    "deployment.archive": "the state of an ended deployment was put away for the next one",
-    "watchlist.open": "a sealed watchlist was opened: digest, sequence, sizes, who built and approved it",
-    "watchlist.change": "a new sealed watchlist replaced it: ids added and removed",
-    "watchlist.refused": "a sealed watchlist was refused, and why",
-    "threshold.set": "the thresholds in force, who set them and why",
-    "camera.down": "a camera gives no pictures",
-    "camera.up": "a camera gives pictures again",
-    "process.restarted": "the supervisor restarted a process",
-    "guard.breach": "false alerts are above the limit with 95 % confidence",
-    "guard.clear": "they no longer are",
-    "decision": "a decision on an alert, its kind in the details",
-    "decision.taken": "somebody took an alert",
-    "decision.operator": "an operator judged an alert",
-    "decision.passed_on": "an alert was passed on to the street",
-    "decision.engagement": "an engagement officer decided",
-    "decision.outcome": "an outcome was recorded",
-    "decision.undo": "a decision was taken back",
-    "view.alert": "somebody looked at an alert",
-    "export.alert": "somebody exported an alert as evidence",
-    "user.signin": "somebody signed in",
-    "user.signout": "somebody signed out",
-    "user.refused": "a sign-in was refused",
-    "user.locked": "an account was locked after refused sign-ins",
-    "user.added": "a user was added or changed",
-    "user.removed": "a user was removed",
-    "blue.walk": "an officer of the blue list walked past a camera on purpose",
-    "end.begin": "the deployment is ending: by whom and why",
-    "wipe": "something is destroyed (stage begin) and was (stage done)",
-    "wipe.scan": "the folders were searched for what was destroyed, and what was found",
-    "end": "the deployment has ended and everything named in the certificate is destroyed",
-    "purge": "alerts were deleted at the end of their time",
-    "report": "a report was written",
-    "audit.repair": "the record itself was found damaged, and how",
-}
-"""Every act that is recorded, and what it means."""
-
-FAMILIES: Final = frozenset(code.partition(".")[0] for code in ACTS)
-_CODE = re.compile(r"^[a-z]+(\.[a-z_]+){0,2}$")
-_UNBROKEN = re.compile(rf"[A-Za-z0-9+/=_-]{{{MAX_UNBROKEN + 1},}}")
-
-
-def _looks_encoded(run: str) -> bool:
-    """Whether a long unbroken run is data; the path of a file is as long as its folders make it."""
-    parts = run.split("/")
-    is_path = run.startswith("/") and not run.startswith("/9j/")  # the latter is how a JPEG begins in base64
-    return not is_path or max(map(len, parts)) > MAX_UNBROKEN
-
-
-def _plain(value: Any, where: str, depth: int = 0) -> Any:
-    """The value as JSON may hold it; refuses bytes, long unbroken text and lists of fractions (templates)."""
-    if depth > MAX_DEPTH:
-        raise ValueError(f"{where} is nested deeper than {MAX_DEPTH} levels")
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise ValueError(f"{where} is not a finite number")
-        return value
-    if isinstance(value, datetime):
-        return utc_text(value)
-    if isinstance(value, str):
-        if len(value) > MAX_TEXT:
-            raise ValueError(f"{where} has more than {MAX_TEXT} characters")
-        if any(map(_looks_encoded, _UNBROKEN.findall(value))):
-            raise ValueError(
-                f"{where} looks like encoded data; the audit record holds ids, never pictures or templates"
-            )
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {str(key)[:64]: _plain(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        items = sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)
-        if sum(isinstance(item, float) for item in items) > 8:
-            raise ValueError(f"{where} looks like a template; the audit record holds ids, never pictures or templates")
-        return [_plain(item, f"{where}[{i}]", depth + 1) for i, item in enumerate(items)]
-    raise ValueError(f"{where} is {type(value).__name__}; the audit record holds text, numbers and lists of them")
-
-
-class Act(BaseModel):
-    """Something that somebody or the appliance did.
-
-    Attributes
-    ----------
-    act
-        A code of `ACTS`, or a further one of the same family (`user.…`).
-    by
-        The person's name as they signed in or said it; `appliance` for what the appliance did by itself.
-    details
-        Ids, counts and reasons. Bytes, long unbroken text (pictures) and lists of fractions (templates) are refused.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    act: str = Field(max_length=64)
-    by: str = Field(min_length=1, max_length=128)
-    details: dict[str, Any] = Field(default_factory=dict)
-    at: Moment = Field(default_factory=utc_now)
-
-    @field_validator("act")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if not _CODE.match(value) or value.partition(".")[0] not in FAMILIES:
-            raise ValueError(f"{value!r} is not an act that is recorded; see appliance.audit.record.ACTS")
-        return value
-
-    @field_validator("details", mode="before")
-    @classmethod
-    def _harmless(cls, value: Any) -> Any:
-        return _plain(value, "details") if isinstance(value, dict) else value
+MAX_NAME: Final = 128
+"""Longest name of who did it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +85,23 @@ class AuditRecord:
             finally:
                 os.close(lock)
 
-    def append(self, act: Act) -> AuditLine:
+    def append(self, act: Act, by: str, at: datetime | None = None) -> AuditLine:
         """Write one act, durable when this returns.
+
+        Parameters
+        ----------
+        by
+            The person's name as they signed in or said it; `APPLIANCE` for what the appliance did by itself.
+        at
+            When; now, where it is not given.
 
         Raises
         ------
         AuditError
-            The disk refused it, or the act is too long for a line.
+            The disk refused it, nobody is named, or the act is too long for a line.
         """
+        if not 0 < len(by) <= MAX_NAME:
+            raise AuditError(f"An act is recorded with a name of 1 to {MAX_NAME} characters, not {len(by)}.")
         with self._locked(fcntl.LOCK_EX):
             self._exists()
             try:
@@ -219,8 +109,8 @@ class AuditRecord:
                 try:
                     tail, damage = self._tail(descriptor)
                     if damage is not None:
-                        tail, _ = self._write(descriptor, tail, Act(act="audit.repair", by="appliance", details=damage))
-                    self._known, record = self._write(descriptor, tail, act)
+                        tail, _ = self._write(descriptor, tail, damage, APPLIANCE, utc_now())
+                    self._known, record = self._write(descriptor, tail, act, by, at or utc_now())
                 finally:
                     os.close(descriptor)
             except OSError as error:
@@ -230,13 +120,14 @@ class AuditRecord:
                 ) from error
             return record
 
-    def _write(self, descriptor: int, tail: _Tail, act: Act) -> tuple[_Tail, AuditLine]:
-        body: dict[str, Any] = {"n": tail.n + 1, "at": utc_text(act.at), "by": act.by, "act": act.act}
-        body |= {"details": act.details, "prev": tail.hash}
+    def _write(self, descriptor: int, tail: _Tail, act: Act, by: str, at: datetime) -> tuple[_Tail, AuditLine]:
+        by = by.encode("utf-8", "replace").decode()
+        body: dict[str, Any] = {"n": tail.n + 1, "at": utc_text(at), "by": by, "act": act.name}
+        body |= {"details": act.as_json(), "prev": tail.hash}
         body["hash"] = digest_of(body)
         line = canonical(body) + b"\n"
         if len(line) > MAX_LINE_BYTES:
-            raise AuditError(f"An act of {len(line)} bytes is longer than a line of the audit record may be.")
+            raise AuditError(f"{act.name} of {len(line)} bytes is longer than a line of the audit record may be.")
         # A torn fragment is closed with a line feed, never cut off: the repair act that follows names its hash.
         data = (b"\n" if tail.torn and not tail.torn[-1].endswith(b"\n") else b"") + line
         if tail.n == 0 and not self.head_path.exists():
@@ -272,7 +163,7 @@ class AuditRecord:
             return None
         return (int(match[1]), match[2]) if match else None
 
-    def _tail(self, descriptor: int) -> tuple[_Tail, dict[str, Any] | None]:
+    def _tail(self, descriptor: int) -> tuple[_Tail, AuditRepair | None]:
         """Where the chain stands, and what is to be recorded as damage before anything else is."""
         size = os.fstat(descriptor).st_size
         head = self._read_head()
@@ -287,7 +178,7 @@ class AuditRecord:
             damage["head_missing"] = True
         if head is not None and (head[0] > tail.n or (head[0] == tail.n and head[1] != tail.hash and tail.n > 0)):
             damage |= {"records_missing": head[0] - tail.n, "head_n": head[0], "head_hash": head[1]}
-        return tail, damage or None
+        return tail, AuditRepair(**damage) if damage else None
 
     @staticmethod
     def _read_tail(descriptor: int, size: int) -> _Tail:
@@ -357,27 +248,17 @@ class AuditRecord:
         return check(content, head, head_exists, anchor)
 
 
-def sink(state_dir: Path) -> Callable[[str, str, dict[str, Any]], None]:
-    """A function `(act, by, details)` that records into this folder, for rooms that know nothing of this one.
-
-    It raises `AuditError` where the act is refused or cannot be written.
-    """
-    audit = AuditRecord(state_dir)
-
-    def record(act: str, by: str, details: dict[str, Any]) -> None:
-        try:
-            made = Act(act=act, by=by, details=details)
-        except ValidationError as error:
-            raise AuditError(f"The audit record refuses {act!r}: {error.errors()[0]['msg']}.") from None
-        audit.append(made)
-
-    return record
-
-
 def record_change(audit: AuditRecord, by: str, added: list[str], removed: list[str], details: dict[str, Any]) -> None:
     """Record a changed watchlist with every id, over as many lines as that takes."""
     rows = [("added", name) for name in added] + [("removed", name) for name in removed]
     parts = [rows[i : i + IDS_PER_LINE] for i in range(0, len(rows), IDS_PER_LINE)] or [[]]
     for number, part in enumerate(parts, start=1):
         ids = {kind: [name for what, name in part if what == kind] for kind in ("added", "removed")}
-        audit.append(Act(act="watchlist.change", by=by, details={**details, **ids, "part": number, "of": len(parts)}))
+        audit.append(WatchlistChange(**details, **ids, part=number, of=len(parts)), by)
+
+
+def record_purge(audit: AuditRecord, by: str, ids: list[str], kept_hours: float) -> None:
+    """Record which alerts were deleted at the end of their time, over as many lines as that takes."""
+    for start in range(0, len(ids), IDS_PER_LINE):
+        part = ids[start : start + IDS_PER_LINE]
+        audit.append(Purge(alerts=len(part), ids=part, kept_hours=kept_hours), by)

@@ -12,6 +12,7 @@ import typer
 from appliance.core.errors import SecretError
 
 if TYPE_CHECKING:
+    from appliance.audit.act import Act
     from appliance.console.users import UserFile
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
@@ -42,13 +43,13 @@ def _file(config: Path) -> UserFile:
     return UserFile(load(config).users_file)
 
 
-def _record(config: Path, code: str, **details: object) -> None:
+def _record(config: Path, act: Act) -> None:
     from getpass import getuser
 
-    from appliance.audit.record import Act, AuditRecord
+    from appliance.audit.record import AuditRecord
     from appliance.config.live import load
 
-    AuditRecord(load(config).alerts.state_dir).append(Act(act=code, by=getuser(), details=details))
+    AuditRecord(load(config).alerts.state_dir).append(act, getuser())
 
 
 @users_app.command("add")
@@ -64,6 +65,7 @@ def add(
     ] = False,
 ) -> None:
     """Add one user; asks for the password twice and keeps an argon2id hash of it."""
+    from appliance.audit.acts import UserAdded
     from appliance.console.users import MAX_PASSWORD_CHARACTERS, ROLES, clean_name
 
     users = _file(config)
@@ -75,7 +77,7 @@ def add(
     else:
         password = typer.prompt(f"Password for {name}", hide_input=True, confirmation_prompt=True)
     user = users.add(name, role, password, replace=replace)
-    _record(config, "user.added", user=user.name, role=user.role)
+    _record(config, UserAdded(user=user.name, role=user.role))
     typer.echo(f"{user.name} may sign in as {user.role}.")
 
 
@@ -103,10 +105,11 @@ def list_users(
 @users_app.command("remove")
 def remove(name: Annotated[str, typer.Argument(help="Who may no longer sign in.")], config: ConfigOption) -> None:
     """Take one user away; their open pages end within a second."""
+    from appliance.audit.acts import UserRemoved
     from appliance.console.users import clean_name
 
     _file(config).remove(name)
-    _record(config, "user.removed", user=clean_name(name))
+    _record(config, UserRemoved(user=clean_name(name)))
     typer.echo(f"{clean_name(name)} may no longer sign in.")
 
 

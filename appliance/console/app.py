@@ -259,10 +259,8 @@ class ConsoleApp:
                 raise RequestDenied(503, "unavailable", "The appliance does not answer just now.") from None
             except SecretError as error:
                 raise RequestDenied(503, "users", str(error)) from None
-            except AuditQueueFull:
-                raise RequestDenied(
-                    503, "audit", "Nothing more can be shown: the audit record has been out of reach for too long."
-                ) from None
+            except AuditQueueFull as error:
+                raise RequestDenied(503, "audit", error.problem) from None
 
         return handler
 

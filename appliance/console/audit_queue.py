@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from appliance.core.errors import StreamError
+from appliance.core.errors import AuditError, RequestRefused, StreamError
 
 MAX_WAITING = 500
 RETRY_S = 1.0
@@ -21,8 +21,11 @@ Send = Callable[[Act], Awaitable[None]]
 log = structlog.get_logger(__name__)
 
 
-class AuditQueueFull(Exception):
+class AuditQueueFull(AuditError):
     """So many acts wait for the audit record that nothing more may be shown."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing more can be shown: the audit record has been out of reach for too long.")
 
 
 class AuditQueue:
@@ -57,18 +60,21 @@ class AuditQueue:
             When too many wait already.
         """
         if len(self._waiting) >= MAX_WAITING:
-            raise AuditQueueFull
+            raise AuditQueueFull()
         self._waiting.append(act)
         self._wake.set()
 
     def note(self, act: Act) -> None:
         """Record an act that has happened already."""
         if len(self._waiting) >= 2 * MAX_WAITING:
-            self.lost += 1
-            log.error("an act could not be kept for the audit record", act=act.get("act"), lost=self.lost)
+            self._lose(act, "too many wait already")
             return
         self._waiting.append(act)
         self._wake.set()
+
+    def _lose(self, act: Act, why: str) -> None:
+        self.lost += 1
+        log.error("an act could not be kept for the audit record", act=act.get("act"), reason=why, lost=self.lost)
 
     async def run(self) -> None:
         """Send for ever; cancel to end."""
@@ -77,7 +83,12 @@ class AuditQueue:
                 self._wake.clear()
                 await self._wake.wait()
             try:
-                await self._send(self._waiting[0])
+                act = self._waiting[0]
+                await self._send(act)
+            except RequestRefused as error:
+                # It would be refused again, and hold up every act behind it.
+                self._waiting.popleft()
+                self._lose(act, str(error))
             except StreamError as error:
                 log.warning("the audit record cannot be reached", waiting=self.waiting, reason=str(error))
                 await asyncio.sleep(RETRY_S)

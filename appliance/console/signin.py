@@ -12,12 +12,13 @@ from urllib.parse import parse_qs, quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from appliance.audit.acts import act_of
 from appliance.console.audit_queue import Act, AuditQueue
 from appliance.console.request_guard import RequestDenied
 from appliance.console.sessions import LockOut, Session, Sessions
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import User, UserFile
-from appliance.core.clock import utc_now, utc_text
+from appliance.core.clock import utc_now
 
 _NEXT = re.compile(r"^/(live|history|alerts/[A-Za-z0-9._-]{1,64})?$")
 DEMO_USER = User("demo", "supervisor", "")
@@ -25,7 +26,8 @@ DEMO_USER = User("demo", "supervisor", "")
 
 def act(code: str, by: str, **details: object) -> Act:
     """An act for the audit record, as of now."""
-    return {"act": code, "by": by[:64] or "nobody", "details": {"when": utc_text(utc_now()), **details}}
+    details = act_of(code, {"when": utc_now(), **details}).as_json()
+    return {"act": code, "by": by[:64] or "nobody", "details": details}
 
 
 class SignIn:

@@ -76,6 +76,10 @@ class AuditError(LfrError):
     """The audit record cannot be read or written, or refuses what it was given."""
 
 
+class ActRefused(AuditError):
+    """The audit record knows no such act, or its details do not fit; the sentence names the act and the field."""
+
+
 class JournalError(LfrError):
     """The journal cannot be opened, read or written."""
 

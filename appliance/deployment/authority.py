@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
+from appliance.audit.acts import DeploymentExtend, DeploymentRevoke
 from appliance.config.live import Config
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError
@@ -243,8 +244,8 @@ def extend(
         extension = Extension(until=until, by=by, rank=rank, reason=reason, at=now)
         return state.model_copy(update={"extensions": (*state.extensions, extension)})
 
-    details = {"until": utc_text(until), "rank": rank, "reason": reason, "deployment": config.deployment.id}
-    return Store(config.alerts.state_dir).change(change, "deployment.extend", by, details)
+    act = DeploymentExtend(deployment=config.deployment.id, until=until, rank=rank, reason=reason)
+    return Store(config.alerts.state_dir).change(change, act, by)
 
 
 def revoke(config: Config, by: str, reason: str, now: datetime | None = None) -> DeploymentState:
@@ -268,5 +269,5 @@ def revoke(config: Config, by: str, reason: str, now: datetime | None = None) ->
             raise AuthorityError(f"The deployment {state.deployment} has ended already.")
         return state.model_copy(update={"revocation": Revocation(by=by, reason=reason, at=now)})
 
-    details = {"reason": reason, "deployment": config.deployment.id}
-    return Store(config.alerts.state_dir).change(change, "deployment.revoke", by, details, trusting=False)
+    act = DeploymentRevoke(deployment=config.deployment.id, reason=reason)
+    return Store(config.alerts.state_dir).change(change, act, by, trusting=False)

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from appliance.alerts.messages import Sighting
-from appliance.audit.record import Act, AuditRecord
+from appliance.audit.acts import BlueWalk
+from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core import binomial
 from appliance.core.clock import utc_now, utc_text
@@ -90,8 +91,7 @@ def record_walk(config: Config, entry: str, camera: str, by: str, at: datetime |
                 f"{entry} walked past {camera} {apart_s:.0f} s before or after that.",
                 f"Within the cool-down of {config.matching.cooldown_s:g} s nobody is looked for twice; wait for it.",
             )
-    details = {"entry": entry, "camera": camera, "at": at, "deployment": config.deployment.id}
-    record = store.audit.append(Act(act="blue.walk", by=by, details=details))
+    record = store.audit.append(BlueWalk(entry=entry, camera=camera, at=at, deployment=config.deployment.id), by)
     return Walk(record.n, entry, camera, at, by)
 
 

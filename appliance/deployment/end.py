@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from appliance.audit.record import Act
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import End, EndBegin, EndCleared, Purge, WipeScan
+from appliance.audit.record import record_purge
 from appliance.config.live import Config
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError, JournalError, LfrError
@@ -126,8 +128,8 @@ def _own_state(config: Config, state: DeploymentState | None, now: datetime) -> 
 def _already(config: Config, store: Store, state: DeploymentState, by: str) -> Ended:
     found = certificate.remains(store.audit)
     if found and not any(map(exists, found)):
-        details = {"deployment": config.deployment.id, "gone": [str(path) for path in found]}
-        store.audit.append(Act(act="end.cleared", by=by, details=details))
+        gone = [str(path) for path in found]
+        store.audit.append(EndCleared(deployment=config.deployment.id, gone=gone), by)
         certificate.write(config, store)
         report.write(config)
     left = [path for path in (config.watchlist.key, *_list_files(config)) if exists(path)]
@@ -149,8 +151,8 @@ def _end(config: Config, store: Store, by: str, reason: str, now: datetime | Non
 
     state = store.peek()
     if state is None or state.phase != "ending":
-        why = {"deployment": config.deployment.id, "reason": reason[:500]}
-        store.change(begin, "end.begin", by, why, trusting=False)
+        act = EndBegin(deployment=config.deployment.id, reason=reason[:500])
+        store.change(begin, act, by, trusting=False)
     counts.freeze(config)
     step("reading what must not be found afterwards")
     needles = _needles(config)
@@ -172,11 +174,16 @@ def _end(config: Config, store: Store, by: str, reason: str, now: datetime | Non
     problems += [f"{path} is still there." for path in (config.watchlist.key, *_list_files(config)) if exists(path)]
     for name in needles:
         needles[name] = b""
-    details: dict[str, Any] = {"files": result.files, "bytes": result.bytes_read, "searched_for": sorted(needles)}
-    details |= {"found": len(result.findings), "remains": [str(path) for path in kept][:100]}
-    details |= {"unread": len(result.unread)}
-    details |= {"unread_examples": [f"{path}: {why}"[:200] for path, why in result.unread[:5]]}
-    store.audit.append(Act(act="wipe.scan", by=by, details=details))
+    searched = WipeScan(
+        files=result.files,
+        bytes=result.bytes_read,
+        searched_for=sorted(needles),
+        found=len(result.findings),
+        remains=[str(path) for path in kept][:100],
+        unread=len(result.unread),
+        unread_examples=[f"{path}: {why}"[:200] for path, why in result.unread[:5]],
+    )
+    store.audit.append(searched, by)
     return _finish(config, store, problems, now, step)
 
 
@@ -193,8 +200,8 @@ def _finish(config: Config, store: Store, problems: list[str], now: datetime | N
         return _own_state(config, state, ended_at).model_copy(update=update)
 
     step("writing the certificate")
-    details = {"deployment": config.deployment.id, "complete": not problems, "problems": problems[:20]}
-    state = store.change(finish, "end", "appliance", details, trusting=False)
+    act = End(deployment=config.deployment.id, complete=not problems, problems=problems[:20])
+    state = store.change(finish, act, APPLIANCE, trusting=False)
     certificate.write(config, store)
     step("writing the report")
     notes: tuple[str, ...] = ()
@@ -382,8 +389,7 @@ def purge(config: Config, by: str = "appliance", *, everything: bool = False, no
         with Journal.open(state_dir) as journal:
             ids = journal.purge(now - timedelta(hours=config.alerts.keep_hours))
         count, left = len(ids), left - len(ids)
-        if ids:
-            store.audit.append(Act(act="purge", by=by, details={"alerts": count, "ids": ids[:500]}))
+        record_purge(store.audit, by, ids, config.alerts.keep_hours)
     if ended and (due or left == 0):
         destroy_files(state_dir)
         _mark_purged(config, store, by, now, left)
@@ -396,6 +402,6 @@ def _mark_purged(config: Config, store: Store, by: str, now: datetime, count: in
         state = state or DeploymentState(deployment=config.deployment.id, opened_at=now)
         return state.model_copy(update={"phase": "purged", "purged_at": now})
 
-    store.change(change, "purge", by, {"alerts": count, "journal": "destroyed"}, trusting=False)
+    store.change(change, Purge(alerts=count, journal="destroyed"), by, trusting=False)
     sync_dir(store.state_dir)
     certificate.write(config, store)

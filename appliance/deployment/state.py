@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from appliance.audit.act import APPLIANCE, StateAct
+from appliance.audit.acts import DeploymentArchive, DeploymentOpen
 from appliance.audit.chain import AuditLine, Verification
-from appliance.audit.record import Act, AuditRecord
+from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import Moment, utc_now
 from appliance.core.errors import AuthorityError
@@ -316,9 +318,8 @@ class Store:
     def change(
         self,
         change: Callable[[DeploymentState | None], DeploymentState],
-        act: str,
+        act: StateAct,
         by: str,
-        details: dict[str, Any] | None = None,
         *,
         trusting: bool = True,
     ) -> DeploymentState:
@@ -336,7 +337,7 @@ class Store:
             data = state.model_dump_json(indent=1).encode() + b"\n"
             _write_synced(self._next, data, 0o600)
             digest = hashlib.sha256(data).hexdigest()
-            self.audit.append(Act(act=act, by=by, details={**(details or {}), "state_sha256": digest}))
+            self.audit.append(act.with_state(digest), by)
             self._next.replace(self.path)
             sync_dir(self.state_dir)
             self._seen = None
@@ -383,18 +384,15 @@ class Store:
             self._archive(state.deployment)
         return self.change(
             lambda _: DeploymentState(deployment=wanted, opened_at=now or utc_now()),
-            "deployment.open",
-            "appliance",
-            {"deployment": wanted, "authorised_by": config.deployment.authorised_by.name},
+            DeploymentOpen(deployment=wanted, authorised_by=config.deployment.authorised_by.name),
+            APPLIANCE,
         )
 
     def _archive(self, deployment: str) -> None:
         folder = self.state_dir / ARCHIVE / deployment
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked():
-            self.audit.append(
-                Act(act="deployment.archive", by="appliance", details={"deployment": deployment, "state_sha256": ""})
-            )
+            self.audit.append(DeploymentArchive(deployment=deployment, state_sha256=""), APPLIANCE)
             for name in ARCHIVED:
                 if (self.state_dir / name).exists():
                     shutil.move(self.state_dir / name, folder / name)

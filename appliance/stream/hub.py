@@ -78,8 +78,10 @@ from appliance.alerts.messages import (
     Sighting,
     Status,
 )
+from appliance.audit.act import APPLIANCE
+from appliance.audit.record import AuditRecord, record_purge
 from appliance.core.clock import utc_now
-from appliance.core.errors import JournalError, LfrError, SecretError, StreamError
+from appliance.core.errors import AuditError, JournalError, LfrError, SecretError
 from appliance.core.heartbeat import HeartbeatSender
 from appliance.core.process import die_with_parent
 from appliance.core.telemetry import configure_logging
@@ -137,14 +139,15 @@ class Hub:
         self._context = zmq.Context()
         self._context.setsockopt(zmq.MAX_SOCKETS, 64)
         try:
-            self._auditor = Auditor(self.journal, settings.audit(settings.state_dir) if settings.audit else None)
+            self._record = AuditRecord(settings.state_dir)
+            self._auditor = Auditor(self.journal, self._record)
             self._cameras = self._open(zmq.ROUTER, settings.cameras, "cameras", 256, MAX_PICTURE_BYTES + 65_536)
             self._pub = self._open(zmq.PUB, settings.publish, "alerts.publish", 256, MAX_REQUEST_BYTES)
             router = self._open(zmq.ROUTER, settings.replay, "alerts.replay", 32, 4 * MAX_REQUEST_BYTES)
         except BaseException:
             self.close()
             raise
-        self._requests = RequestHandler(router, self.journal, self._auditor, self.meter, self._decided)
+        self._requests = RequestHandler(router, self.journal, self._record, self.meter, self._decided)
         self._poller = zmq.Poller()
         self._poller.register(self._cameras, zmq.POLLIN)
         self._poller.register(router, zmq.POLLIN)
@@ -323,14 +326,14 @@ class Hub:
             _log.info("alerts are purged", alerts=len(ids), kept_hours=self.settings.keep_hours)
             self._count("lfr_hub_purged_total", len(ids))
             try:
-                self._auditor.purged(ids, self.settings.keep_hours)
-            except JournalError as error:
+                record_purge(self._record, APPLIANCE, ids, self.settings.keep_hours)
+            except AuditError as error:
                 self._in_trouble("audit", str(error))
 
     def _audit(self) -> None:
         try:
             self._auditor.catch_up()
-        except (JournalError, StreamError) as error:
+        except (AuditError, JournalError) as error:
             self._in_trouble("audit", str(error))
         else:
             self.trouble.pop("audit", None)

@@ -9,10 +9,19 @@ import zmq
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Decision
+from appliance.audit.acts import act_of
+from appliance.audit.record import AuditRecord
 from appliance.core.clock import utc_now
-from appliance.core.errors import DecisionConflict, JournalError, SecretError, StreamError, UnknownAlert
+from appliance.core.errors import (
+    ActRefused,
+    AuditError,
+    DecisionConflict,
+    JournalError,
+    SecretError,
+    StreamError,
+    UnknownAlert,
+)
 from appliance.core.telemetry import Meter
-from appliance.stream.decision_audit import Auditor
 from appliance.stream.replays import Replays
 from appliance.stream.wire import (
     MAX_REQUEST_BYTES,
@@ -48,13 +57,13 @@ class RequestHandler:
         self,
         socket: zmq.Socket[bytes],
         journal: Journal,
-        auditor: Auditor,
+        audit: AuditRecord,
         meter: Meter,
         decided: Callable[[Decision], None],
     ) -> None:
         self._socket = socket
         self._journal = journal
-        self._auditor = auditor
+        self._audit = audit
         self._meter = meter
         self._decided = decided
         self._replays = Replays(socket, journal, meter)
@@ -81,7 +90,9 @@ class RequestHandler:
             reply = self._answer(client, frames[1:])
         except MessageRefused as error:
             reply = self._refuse(request, error)
-        except JournalError as error:
+        except ActRefused as error:
+            reply = self._refuse(request, MessageRefused(str(error)))
+        except (AuditError, JournalError, SecretError) as error:  # of the last: the key of the pictures cannot be read
             reply = self._refuse(request, MessageRefused(str(error), "unavailable"))
         except UnknownAlert as error:
             reply = self._refuse(request, MessageRefused(str(error), "unknown_alert"))
@@ -89,8 +100,6 @@ class RequestHandler:
             reply = self._refuse(request, MessageRefused(str(error), "conflict", error.standing))
         except StreamError as error:
             reply = self._refuse(request, MessageRefused(str(error)))
-        except SecretError as error:  # the key of the pictures cannot be read
-            reply = self._refuse(request, MessageRefused(str(error), "unavailable"))
         if reply and not send(self._socket, [client, *reply]):
             self._meter.count("lfr_hub_replies_unsent_total")
 
@@ -117,7 +126,10 @@ class RequestHandler:
             return [b"decided", request, body_of(self._decide(parse(Decision, body)))]
         if verb == b"record":
             record = parse(ActRequest, body, MAX_REQUEST_BYTES)
-            self._auditor.record(record.act, record.by, record.details)
+            act = act_of(record.act, record.details)
+            if not act.by_readers:
+                raise MessageRefused(f"{act.name} is recorded by whoever does it, not at a reader's request.")
+            self._audit.append(act, record.by)
             return [b"recorded", request, b"{}"]
         raise MessageRefused("This hub knows the verbs replay, fetch, decide and record.")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Self
 
 from appliance.config.live import Config
-from appliance.stream.decision_audit import AuditFactory
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,6 @@ class HubSettings:
         The supervisor's runtime folder: `hub` in it is the cameras' socket.
     publish, replay
         Endpoints of the contract in `stream.hub`.
-    audit
-        Module-level callable that gives the audit sink of a state folder; None: decisions are only journaled.
     before_purge
         Called when alerts are about to be deleted, while the journal still holds them, for whoever keeps counts of
         them; can be sent to a spawned process, and raises nothing.
@@ -39,7 +36,6 @@ class HubSettings:
     deployment: str
     cooldown_s: float = 60.0
     keep_hours: float = 24.0
-    audit: AuditFactory | None = None
     before_purge: Callable[[], object] | None = None
     supervised: bool = True
     fault: Callable[[str], None] | None = None
@@ -49,7 +45,6 @@ class HubSettings:
         cls,
         config: Config,
         runtime: Path,
-        audit: AuditFactory | None = None,
         before_purge: Callable[[], object] | None = None,
     ) -> Self:
         """The settings that a configuration asks for."""
@@ -61,7 +56,6 @@ class HubSettings:
             deployment=config.deployment.id,
             cooldown_s=config.matching.cooldown_s,
             keep_hours=config.alerts.keep_hours,
-            audit=audit,
             before_purge=before_purge,
         )
 

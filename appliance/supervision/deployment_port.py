@@ -1,4 +1,4 @@
-"""What the supervisor asks of the other rooms, as one protocol: authority, watchlist, audit record, guard and end.
+"""What the supervisor asks of the other rooms, as one protocol: authority, watchlist, guard and end.
 
 `supervision.live_deployment.LiveDeployment` is the real one; tests hand the supervisor a scripted one.
 """
@@ -81,10 +81,6 @@ class DeploymentPort(Protocol):
 
     def list_opened(self, facts: ListFacts, before: ListFacts | None) -> None:
         """Record that a list is in use (and what changed from the one before)."""
-        ...
-
-    def record(self, act: str, **details: Any) -> None:
-        """Write one act of the appliance into the audit record."""
         ...
 
     def people_base(self) -> dict[str, int]:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import structlog
 
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import WatchlistRefused
+from appliance.audit.record import AuditRecord
 from appliance.core.errors import LfrError, WatchlistError
 from appliance.supervision.deployment_port import DeploymentPort, ListFacts
 
@@ -47,12 +50,13 @@ class ListWatch:
         Why the newest file was refused; empty when it was not.
     """
 
-    def __init__(self, source: Path, runtime: Path, deployment: DeploymentPort) -> None:
+    def __init__(self, source: Path, runtime: Path, deployment: DeploymentPort, audit: AuditRecord) -> None:
         self.source = source
         self.accepted = runtime / "accepted.lfrw"
         self.facts: ListFacts | None = None
         self.refused = ""
         self._deployment = deployment
+        self._audit = audit
         self._incoming = runtime / "incoming.lfrw"
         self._settled: _Look | None = None
         self._last: _Look | None = None
@@ -99,7 +103,7 @@ class ListWatch:
             self._incoming.unlink(missing_ok=True)
             self.refused = str(error)
             log.error("the new watchlist was refused; the cameras keep the one they have", reason=self.refused)
-            self._deployment.record("watchlist.refused", reason=self.refused)
+            self._audit.append(WatchlistRefused(reason=self.refused), APPLIANCE)
             return False
         self.refused, self.facts = "", facts
         self._deployment.list_opened(facts, before)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import functools
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import new_id
-from appliance.audit.record import IDS_PER_LINE, record_change, sink
+from appliance.audit.act import APPLIANCE as BY
+from appliance.audit.act import IDS_PER_LINE
+from appliance.audit.acts import DeploymentStart, ThresholdSet, WatchlistOpen
+from appliance.audit.record import record_change
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
 from appliance.core.errors import AuthorityError, JournalError, LfrError
@@ -29,7 +31,6 @@ from appliance.supervision.workers import Recipe, WorkerSpec
 from appliance.vision.models import EmbedderEntry, load_manifest, read_ready
 
 log = structlog.get_logger()
-BY = "appliance"
 
 
 class LiveDeployment:
@@ -108,22 +109,22 @@ class LiveDeployment:
             )
 
         cameras = [camera.name for camera in self.config.cameras]
-        details: dict[str, Any] = {"deployment": self._id, "cameras": cameras, "run": self.run_id, **models}
-        self._store.change(change, "deployment.start", BY, details)
+        start = DeploymentStart(deployment=self._id, cameras=cameras, run=self.run_id, **models)
+        self._store.change(change, start, BY)
         rules = {
             name: {"threshold": rule.threshold, "by": rule.threshold_set_by, "reason": rule.threshold_reason}
             for name, rule in matching.categories.items()
             if rule.threshold is not None
         }
         self._destroy_page()
-        self.record(
-            "threshold.set",
+        thresholds = ThresholdSet(
             threshold=threshold,
             model_threshold=embedder.threshold,
             set_by=matching.threshold_set_by or "the model's own",
             reason=matching.threshold_reason,
             categories=rules,
         )
+        self._store.audit.append(thresholds, BY)
 
     def _destroy_page(self) -> None:
         for problem in end.destroy_page(self.config):
@@ -179,16 +180,12 @@ class LiveDeployment:
 
         expired = facts.details.get("expired_ids", [])
         details |= {"expired": len(expired), "expired_ids": expired[:IDS_PER_LINE]}
-        self._store.change(change, "watchlist.open", BY, details)
+        self._store.change(change, WatchlistOpen(**details), BY)
         if before is not None:
             self._destroy_page()
             added, removed = sorted(facts.ids - before.ids), sorted(before.ids - facts.ids)
             same = {"digest": facts.digest, "sequence": facts.sequence, "replaces": before.digest}
             record_change(self._store.audit, BY, added, removed, same)
-
-    def record(self, act: str, **details: Any) -> None:
-        """Write one act of the appliance."""
-        sink(self._store.state_dir)(act, BY, details)
 
     def people_base(self) -> dict[str, int]:
         """What earlier runs counted."""
@@ -242,7 +239,7 @@ class LiveDeployment:
     def hub_spec(self, runtime: Path) -> WorkerSpec:
         """The hub, which keeps the report's counts before it purges what they are counted from."""
         keep = functools.partial(counts.keep, self.config)
-        settings = HubSettings.from_config(self.config, runtime, sink, keep)
+        settings = HubSettings.from_config(self.config, runtime, keep)
         return WorkerSpec("hub", "appliance.stream.hub:serve", settings)
 
     def console_spec(self, runtime: Path) -> WorkerSpec | None:

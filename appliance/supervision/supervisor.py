@@ -15,9 +15,12 @@ from pathlib import Path
 
 import structlog
 
+from appliance.audit.act import APPLIANCE, Act
+from appliance.audit.acts import CameraDown, CameraUp, DeploymentStop, GuardBreach, GuardClear, ProcessRestarted
+from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import utc_now, utc_text
-from appliance.core.errors import LfrError
+from appliance.core.errors import AuditError, LfrError
 from appliance.core.heartbeat import Heartbeat, Instructions
 from appliance.supervision.addresses import require_free
 from appliance.supervision.channel import SupervisorChannel
@@ -71,6 +74,7 @@ class Supervisor:
         self._signals = Signals()
         self._due = Due()
         self._tally_waits = False
+        self._audit = AuditRecord(config.alerts.state_dir)
         self._exporter = Exporter(
             self.status.totals,
             [camera.name for camera in config.cameras],
@@ -109,7 +113,7 @@ class Supervisor:
 
     def _run_in(self, runtime: Path) -> int:
         it, deployment = self.status, self.deployment
-        self._list = it.sealed = ListWatch(self.config.watchlist.file, runtime, deployment)
+        self._list = it.sealed = ListWatch(self.config.watchlist.file, runtime, deployment, self._audit)
         self._hub = it.hub = Worker(deployment.hub_spec(runtime), self._policy)
         console = deployment.console_spec(runtime)
         it.console = Worker(console, self._policy) if console else None
@@ -188,7 +192,7 @@ class Supervisor:
                 say(f"{worker.name} was lost{often}", why=lost, again_in_s=round(worker.waits_s(now), 1))
             if worker.restarts > restarts:
                 log.info(f"{worker.name} starts again", restarts=worker.restarts)
-                self._record("process.restarted", worker=worker.name, why=worker.last_fall, restarts=worker.restarts)
+                self._record(ProcessRestarted(worker=worker.name, why=worker.last_fall, restarts=worker.restarts))
 
     def _hear(self, wait_ms: int) -> None:
         it = self.status
@@ -236,7 +240,8 @@ class Supervisor:
             if turned:
                 say = log.error if turned == "down" else log.info
                 say(f"camera {view.name} is {turned}", state=state, **_known(detail=view.detail))
-                self._record(f"camera.{turned}", camera=view.name, state=state, detail=view.detail)
+                turn = CameraDown if turned == "down" else CameraUp
+                self._record(turn(camera=view.name, state=state, detail=view.detail))
         self._say(now)
         return over
 
@@ -283,7 +288,7 @@ class Supervisor:
             self.status.halted, self.status.halted_code = why, code
             log.error("recognition is stopped", why=why)
             self._stop(self.status.cameras, self.intervals.cameras_stop_s)
-            self._record("deployment.stop", why=why)
+            self._record(DeploymentStop(why=why))
 
     def _follow_list(self) -> None:
         """Take up a list that changed; what cannot be recorded (a full disk) must not stop the cameras."""
@@ -311,10 +316,10 @@ class Supervisor:
         before, it.guard = it.guard, self.deployment.guard(it.people_seen())
         if it.guard.breach and not before.breach:
             log.error("guard", sentence=it.guard.sentence)
-            self._record("guard.breach", sentence=it.guard.sentence, rate=it.guard.rate)
+            self._record(GuardBreach(sentence=it.guard.sentence, rate=it.guard.rate))
         elif before.breach and not it.guard.breach:
             log.info("guard", sentence=it.guard.sentence)
-            self._record("guard.clear", sentence=it.guard.sentence, rate=it.guard.rate)
+            self._record(GuardClear(sentence=it.guard.sentence, rate=it.guard.rate))
         if it.guard.stop:
             self._halt(it.guard.sentence, "guard")
         facts = self._list.facts
@@ -364,11 +369,11 @@ class Supervisor:
         trouble = f"; {it.degraded[0].text}" if it.degraded else ""
         self._notifier.say(f"{it.phase}: {live} of {len(it.views)} cameras live{trouble}")
 
-    def _record(self, act: str, **details: object) -> None:
+    def _record(self, act: Act) -> None:
         try:
-            self.deployment.record(act, **details)
-        except (LfrError, OSError) as error:
-            log.error("the audit record could not be written", act=act, reason=str(error))
+            self._audit.append(act, APPLIANCE)
+        except (AuditError, OSError) as error:
+            log.error("the audit record could not be written", act=act.name, reason=str(error))
 
     # ------------------------------------------------------------------- end
 
@@ -436,7 +441,7 @@ class Supervisor:
         if it.phase == "running":
             self._keep_tally()
             if self._signals.count and not it.halted:
-                self._record("deployment.stop", why="the appliance was stopped")
+                self._record(DeploymentStop(why="the appliance was stopped"))
         now = time.monotonic()
         for view in it.views:
             view.look(now)

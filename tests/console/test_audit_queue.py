@@ -8,7 +8,7 @@ import pytest
 from appliance.console import audit_queue as module
 from appliance.console.audit_queue import AuditQueue, AuditQueueFull
 from appliance.console.officer.pictures import Pictures
-from appliance.core.errors import StreamError, UnknownAlert
+from appliance.core.errors import RequestRefused, StreamError, UnknownAlert
 
 
 def test_acts_wait_for_a_hub_that_is_away_and_arrive_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,6 +32,27 @@ def test_acts_wait_for_a_hub_that_is_away_and_arrive_in_order(monkeypatch: pytes
 
     asyncio.run(story())
     assert got == ["a", "b", "c"]
+
+
+def test_an_act_that_the_hub_refuses_for_good_is_counted_and_holds_up_no_other() -> None:
+    got = []
+
+    async def send(act: Any) -> None:
+        if act["act"] == "b":
+            raise RequestRefused("The audit record knows no act 'b'.")
+        got.append(act["act"])
+
+    async def story() -> None:
+        queue = AuditQueue(send)
+        for name in ("a", "b", "c"):
+            queue.must({"act": name})
+        task = asyncio.create_task(queue.run())
+        await queue.drain(2)
+        task.cancel()
+        assert (queue.waiting, queue.lost) == (0, 1)
+
+    asyncio.run(story())
+    assert got == ["a", "c"]
 
 
 def test_nothing_more_may_be_shown_once_too_many_acts_wait(monkeypatch: pytest.MonkeyPatch) -> None:

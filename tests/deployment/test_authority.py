@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from present import present
 
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import DeploymentStart
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError
 from appliance.deployment import authority
@@ -110,9 +112,9 @@ def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config:
         authority.window(later, store.load()).ends == later.deployment.ends
     )  # before the start it may still be put right
     store.change(
-        lambda state: present(state).model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
-        "deployment.start",
-        "appliance",
+        lambda state: state.model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
+        DeploymentStart(deployment="croydon-1"),
+        APPLIANCE,
     )
     assert keys(later, now, store.load()) == {"deployment.ends"}
     assert authority.lost(later, store, ends) == "the end time has come"

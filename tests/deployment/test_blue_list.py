@@ -7,6 +7,8 @@ import pytest
 from present import present
 
 from appliance.alerts.messages import Sighting, new_id
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import WatchlistOpen
 from appliance.core.errors import AuthorityError
 from appliance.deployment import blue_list
 from appliance.deployment.report import counts
@@ -71,7 +73,7 @@ def opened(config: Any, now: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     listed = UsedList(digest="d", opened_at=now, entries=3, blue_ids=("BLUE-1",))
-    store.change(lambda state: add_list(present(state), listed), "watchlist.open", "appliance")
+    store.change(lambda state: add_list(state, listed), WatchlistOpen(digest="d", entries=3), APPLIANCE)
     return config
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from present import present
 
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import DeploymentStart
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError, LfrError
 from appliance.deployment import end, running
@@ -34,11 +36,8 @@ def needles(secret: Any, sealed: Any) -> Any:
 def started(config: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
-    details = {"deployment": config.deployment.id}
-    running = {"phase": "running"}
-    return store.change(
-        lambda state: present(state).model_copy(update=running), "deployment.start", "appliance", details
-    )
+    start = DeploymentStart(deployment=config.deployment.id)
+    return store.change(lambda state: state.model_copy(update={"phase": "running"}), start, APPLIANCE)
 
 
 def test_the_end_destroys_key_list_and_companions_and_nothing_else(

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from present import present
 
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import DeploymentStart, End, Purge
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError
 from appliance.deployment.state import DeploymentState, Store, Tally, UsedList, add_list, slot_of
@@ -21,8 +23,12 @@ def store(config: Any) -> Any:
     return made
 
 
+END = End(deployment="croydon-1", complete=True)
+
+
 def run(store: Any) -> Any:
-    return store.change(lambda state: state.model_copy(update={"phase": "running"}), "deployment.start", "appliance")
+    start = DeploymentStart(deployment="croydon-1")
+    return store.change(lambda state: state.model_copy(update={"phase": "running"}), start, APPLIANCE)
 
 
 def test_taking_up_twice_changes_nothing(store: Any, config: Any) -> None:
@@ -105,10 +111,10 @@ def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(
     other = make_config(deployment=dict(config.deployment.model_dump(), id="next-2"))
     with pytest.raises(AuthorityError, match="has not ended"):
         store.take_up(other)
-    store.change(lambda state: state.model_copy(update={"phase": "ended"}), "end", "appliance")
+    store.change(lambda state: state.model_copy(update={"phase": "ended"}), END, APPLIANCE)
     with pytest.raises(AuthorityError, match="still has alerts"):
         store.take_up(other)
-    store.change(lambda state: state.model_copy(update={"phase": "purged"}), "purge", "appliance")
+    store.change(lambda state: state.model_copy(update={"phase": "purged"}), Purge(alerts=0), APPLIANCE)
     assert store.take_up(other).deployment == "next-2"
     archived = json.loads((store.state_dir / "archive" / "croydon-1" / "deployment.json").read_text())
     assert archived["phase"] == "purged"

@@ -20,6 +20,8 @@ from structlog.testing import capture_logs
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import MAX_PICTURE_BYTES, PreviewHeader, Status, new_id
+from appliance.audit.chain import AuditLine
+from appliance.audit.record import AuditRecord
 from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, JournalError, RequestRefused, StreamError, UnknownAlert
 from appliance.stream.client import HubClient
@@ -31,6 +33,17 @@ from appliance.stream.wire import body_of
 def folder() -> Iterator[Any]:
     with short_folder() as made:
         yield made
+
+
+def recorded(state_dir: Path) -> list[AuditLine]:
+    return list(AuditRecord(state_dir).records())
+
+
+def in_the_way_of_the_record(folder: Path) -> Path:
+    """A folder where the record belongs, as if the disk refused it."""
+    obstacle = folder / "state" / "audit.jsonl"
+    obstacle.mkdir(parents=True, mode=0o700)
+    return obstacle
 
 
 class Peer:
@@ -217,14 +230,8 @@ class TestCameras:
 
 class TestReaders:
     @pytest.fixture
-    def acts(self) -> list[Any]:
-        return []
-
-    @pytest.fixture
-    def hub(self, folder: Path, acts: list[Any]) -> Iterator[Any]:
-        with running(
-            settings(folder, audit=lambda _: lambda act, by, details: acts.append((act, by, details)))
-        ) as made:
+    def hub(self, folder: Path) -> Iterator[Any]:
+        with running(settings(folder)) as made:
             yield made
 
     @pytest.fixture
@@ -266,10 +273,10 @@ class TestReaders:
             client.decide(decision(made.id, value="no_match"))
         assert told.value.standing.id == one.id
         assert hub.meter.value("lfr_decisions_total", kind="operator", outcome="match") == 1
-        ((act, by, details),) = acts
-        assert (act, by) == ("decision.operator", "PC Singh")
-        assert (details["alert"], details["value"], details["reason"]) == (made.id, "match", "same scar")
-        assert "his name" not in str(details)
+        (act,) = recorded(hub.settings.state_dir)
+        assert (act.act, act.by) == ("decision.operator", "PC Singh")
+        assert (act.details["alert"], act.details["value"], act.details["reason"]) == (made.id, "match", "same scar")
+        assert "his name" not in str(act.details)
 
     def test_a_decision_on_nothing_or_in_the_future_is_refused(self, hub: Any, client: Any) -> None:
         made = alert()
@@ -285,7 +292,25 @@ class TestReaders:
 
     def test_acts_reach_the_audit_record(self, client: Any, acts: list[Any]) -> None:
         client.record("view.alert", "PC Singh", {"alert": "a-1"})
-        assert acts == [("view.alert", "PC Singh", {"alert": "a-1"})]
+        (act,) = recorded(hub.settings.state_dir)
+        assert (act.act, act.by, act.details) == ("view.alert", "PC Singh", {"alert": "a-1"})
+
+    @pytest.mark.parametrize(
+        ("act", "details", "why"),
+        [
+            ("sell.data", {}, "knows no act 'sell.data'"),
+            ("view.alert", {}, "refuses view.alert: alert"),
+            ("view.alert", {"alert": "a-1", "name": "John"}, "refuses view.alert: name"),
+            ("user.signin", {"self": 1}, "refuses user.signin: self"),
+            ("wipe", {"stage": "done", "what": "sealing key", "path": "/k"}, "by whoever does it"),
+        ],
+    )
+    def test_an_act_that_is_unknown_misshapen_or_not_a_readers_is_refused_for_good(
+        self, hub: Any, client: Any, act: str, details: dict[str, Any], why: str
+    ) -> None:
+        with pytest.raises(RequestRefused, match=why):
+            client.record(act, "PC Singh", details)
+        assert recorded(hub.settings.state_dir) == []
 
     def test_a_reader_that_takes_nothing_cannot_hold_up_an_alert(self, hub: Any, client: Any) -> None:
         self.put(hub, *(alert() for _ in range(40)))
@@ -333,38 +358,36 @@ class TestReaders:
 
 class TestAudit:
     def test_decisions_wait_while_the_record_cannot_be_written_and_are_written_then(self, folder: Path) -> None:
-        acts, broken = [], [True]
-
-        def sink(act: Any, by: Any, details: Any) -> None:
-            if broken:
-                raise OSError(28, "No space left on device")
-            acts.append(details["value"])
-
-        with running(settings(folder, audit=lambda _: sink)) as hub, HubClient(hub.settings.replay) as client:
-            made = alert()
-            with Peer(zmq.DEALER, hub.settings.cameras) as camera:
-                camera.ask(*alert_frames(made))
-            client.decide(decision(made.id))
-            client.decide(decision(made.id, "outcome", "lost"))
-            with pytest.raises(StreamError, match="No space left"):
-                client.record("view.alert", "PC Singh")
-            assert "audit" in hub.trouble
-            broken.clear()
-            time.sleep(1.5)
-            assert acts == ["match", "lost"]
-            assert hub.trouble == {}
-
-    def test_what_was_journaled_but_not_recorded_before_a_crash_is_recorded_at_the_start(self, folder: Path) -> None:
+        obstacle = in_the_way_of_the_record(folder)
         with running(settings(folder)) as hub, HubClient(hub.settings.replay) as client:
             made = alert()
             with Peer(zmq.DEALER, hub.settings.cameras) as camera:
                 camera.ask(*alert_frames(made))
             client.decide(decision(made.id))
-        acts = []
+            client.decide(decision(made.id, "outcome", "lost"))
+            with pytest.raises(StreamError, match="is not a file") as told:
+                client.record("view.alert", "PC Singh", {"alert": made.id})
+            assert not isinstance(told.value, RequestRefused), "it may be asked again"
+            assert "audit" in hub.trouble
+            obstacle.rmdir()
+            until_s = time.monotonic() + 10
+            while hub.trouble and time.monotonic() < until_s:
+                time.sleep(0.05)
+            assert [act.details["value"] for act in recorded(hub.settings.state_dir)] == ["match", "lost"]
+            assert hub.trouble == {}
+
+    def test_what_was_journaled_but_not_recorded_before_a_crash_is_recorded_at_the_start(self, folder: Path) -> None:
+        obstacle = in_the_way_of_the_record(folder)
+        with running(settings(folder)) as hub, HubClient(hub.settings.replay) as client:
+            made = alert()
+            with Peer(zmq.DEALER, hub.settings.cameras) as camera:
+                camera.ask(*alert_frames(made))
+            client.decide(decision(made.id))
+        obstacle.rmdir()
         for _ in range(2):
-            with running(settings(folder, audit=lambda _: lambda act, by, details: acts.append(act))):
-                time.sleep(0.2)
-        assert acts == ["decision.operator"]
+            with running(settings(folder)) as hub, HubClient(hub.settings.replay) as client:
+                assert client.replay(1).newest == 2
+        assert [act.act for act in recorded(hub.settings.state_dir)] == ["decision.operator"]
 
 
 class TestPurge:
@@ -372,12 +395,12 @@ class TestPurge:
         with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:
             camera.ask(*alert_frames(alert(at=utc_now() - timedelta(hours=23))))
             camera.ask(*alert_frames(alert()))
-        acts = []
-        made = settings(folder, keep_hours=22, audit=lambda _: lambda act, by, details: acts.append((act, by, details)))
-        with running(made) as hub, HubClient(hub.settings.replay) as client:
+        with running(settings(folder, keep_hours=22)) as hub, HubClient(hub.settings.replay) as client:
             assert [event.seq for event in client.events()] == [2]
             assert hub.meter.value("lfr_alerts_total", camera="north", category="violence") == 2
-        assert [(act, by) for act, by, _ in acts] == [("purge", "appliance")]
+        assert [(act.act, act.by, act.details["alerts"]) for act in recorded(hub.settings.state_dir)] == [
+            ("purge", "appliance", 1)
+        ]
 
     def test_whoever_keeps_counts_is_told_while_the_journal_still_holds_what_goes(self, folder: Path) -> None:
         with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:

@@ -81,8 +81,12 @@ def acts_of(live: LiveDeployment) -> list[AuditLine]:
     return list(AuditRecord(live.config.alerts.state_dir).records())
 
 
+def watching(live: LiveDeployment, runtime: Path) -> ListWatch:
+    return ListWatch(live.config.watchlist.file, runtime, live, AuditRecord(live.config.alerts.state_dir))
+
+
 def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(live: Any, tmp_path: Path) -> None:
-    watch = ListWatch(live.config.watchlist.file, tmp_path, live)
+    watch = watching(live, tmp_path)
     facts = watch.open()
     assert (facts.ids, facts.counts, facts.sequence) == (frozenset({"N-1", "N-2"}), {"theft": 2}, 5)
     build(live.config, ["N-2", "N-3"], sequence=6)
@@ -93,7 +97,7 @@ def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(l
 
 
 def test_an_older_list_and_a_damaged_one_are_refused_and_the_accepted_copy_stays(live: Any, tmp_path: Path) -> None:
-    watch = ListWatch(live.config.watchlist.file, tmp_path, live)
+    watch = watching(live, tmp_path)
     digest = watch.open().digest
     accepted = watch.accepted.read_bytes()
     build(live.config, ["N-9"], sequence=4)
@@ -111,7 +115,7 @@ def test_the_page_with_faces_is_destroyed_when_recognition_starts_and_the_certif
 ) -> None:
     page = live.config.watchlist.file.with_name(live.config.watchlist.file.name + ".report.html")
     page.write_text("faces")
-    watch = ListWatch(live.config.watchlist.file, tmp_path, live)
+    watch = watching(live, tmp_path)
     watch.open()
     assert page.exists(), "before the start somebody may still look at it"
     live.started()
@@ -126,7 +130,7 @@ def test_the_page_with_faces_is_destroyed_when_recognition_starts_and_the_certif
 
 
 def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(live: Any, tmp_path: Path) -> None:
-    watch = ListWatch(live.config.watchlist.file, tmp_path, live)
+    watch = watching(live, tmp_path)
     digest = watch.open().digest
     live.config.watchlist.file.unlink()
     os.mkfifo(live.config.watchlist.file)
@@ -138,7 +142,7 @@ def test_a_pipe_in_the_place_of_the_list_is_refused_and_not_waited_for(live: Any
 def test_no_list_no_start(live: Any, tmp_path: Path) -> None:
     live.config.watchlist.file.unlink()
     with pytest.raises(WatchlistError, match="does not exist"):
-        ListWatch(live.config.watchlist.file, tmp_path, live).open()
+        watching(live, tmp_path).open()
 
 
 def test_the_start_is_recorded_with_models_threshold_and_who_set_it(live: Any) -> None:

@@ -37,7 +37,7 @@ from appliance.alerts.messages import (
     TrackRef,
     new_id,
 )
-from appliance.audit.record import AuditRecord, sink
+from appliance.audit.record import AuditRecord
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import UserFile
@@ -168,7 +168,6 @@ class Stage:
             replay=f"ipc://{folder}/replay",
             deployment="croydon-2026-11-21",
             cooldown_s=0,
-            audit=sink,
             supervised=False,
         )
         users = UserFile(folder / "users.json", QUICK)

@@ -37,7 +37,7 @@ class FakeRooms:
         self._newest = 0
 
     def prepare(self) -> None:
-        self.record("prepared")
+        self._asked("prepared")
 
     def window(self) -> Window:
         now, over = datetime.now(UTC), self.folder / "over"
@@ -70,9 +70,9 @@ class FakeRooms:
         self._newest = facts.sequence
         known = before.ids if before else frozenset()
         act = "watchlist.change" if before else "watchlist.open"
-        self.record(act, added=sorted(facts.ids - known), removed=sorted(known - facts.ids))
+        self._asked(act, added=sorted(facts.ids - known), removed=sorted(known - facts.ids))
 
-    def record(self, act: str, **details: object) -> None:
+    def _asked(self, act: str, **details: object) -> None:
         with (self.folder / "acts.jsonl").open("a") as file:
             file.write(json.dumps({"act": act, **details}) + "\n")
 
@@ -94,16 +94,16 @@ class FakeRooms:
     def end(self, reason: str) -> None:
         if self.scenario.get("end_fails"):
             raise LfrError("The key could not be destroyed.")
-        self.record("ended", reason=reason)
+        self._asked("ended", reason=reason)
 
     def kept_until(self) -> datetime | None:
         return self._kept_until
 
     def purge(self) -> None:
-        self.record("purge.asked")
+        self._asked("purge.asked")
 
     def started(self) -> None:
-        self.record("deployment.start")
+        self._asked("deployment.start")
 
     def _spec(self, process: str, runtime: Path) -> WorkerSpec:
         settings = {

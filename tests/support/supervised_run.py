@@ -16,6 +16,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from appliance.audit.record import AuditRecord
+
 SUPPORT = Path(__file__).parent
 ROOT = Path(__file__).parents[2]
 
@@ -71,9 +73,12 @@ class Run:
     def events(self) -> list[str]:
         return [json.loads(line)["event"] for line in self.log().splitlines() if line.startswith("{")]
 
-    def acts(self) -> list[dict[str, Any]]:
+    def acts(self) -> list[dict]:
+        """What the audit record holds, then what the deployment was asked to do."""
+        recorded = [{"act": one.act, **one.details} for one in AuditRecord(self.folder / "state").records()]
         path = self.folder / "acts.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        asked = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [*recorded, *asked]
 
     def statuses(self) -> list[dict[str, Any]]:
         path = self.folder / "statuses.jsonl"

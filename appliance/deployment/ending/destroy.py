@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.audit.record import Act
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import Wipe
 from appliance.deployment.ending import certificate
 from appliance.deployment.running import Step
 from appliance.deployment.state import Store
@@ -73,7 +74,7 @@ class Destroyer:
                 self._record("done", facts)
 
     def _record(self, stage: str, facts: Mapping[str, Any]) -> None:
-        self._store.audit.append(Act(act="wipe", by="appliance", details={**facts, "stage": stage}))
+        self._store.audit.append(Wipe(stage=stage, **facts), APPLIANCE)
 
 
 def _sha256(path: Path) -> str:

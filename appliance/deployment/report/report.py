@@ -15,8 +15,8 @@ from typing import Any
 
 from appliance import __version__
 from appliance.alerts.messages import Alert, Decision
+from appliance.audit.acts import Report as ReportWritten
 from appliance.audit.chain import AuditLine
-from appliance.audit.record import Act
 from appliance.config.live import Config
 from appliance.core import binomial
 from appliance.core.clock import utc_now, utc_text
@@ -359,5 +359,5 @@ def write(
         data = text.encode()
         write_atomic(folder / name, data, 0o644 if "public" in name else 0o600)
         hashes[name] = hashlib.sha256(data).hexdigest()
-    src.store.audit.append(Act(act="report", by=by, details={"folder": str(folder), "sha256": hashes}))
+    src.store.audit.append(ReportWritten(folder=str(folder), sha256=hashes), by)
     return paths(folder)

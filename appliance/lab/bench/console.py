@@ -25,7 +25,6 @@ import psutil
 from pydantic import JsonValue
 
 from appliance.alerts.messages import Alert, EntryRef, ModelRefs, TrackRef, new_id
-from appliance.audit.record import sink
 from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.core.clock import utc_now
@@ -114,7 +113,6 @@ def measure(alerts: int = 200, many: int = 2000, chromium: str = CHROMIUM) -> di
             replay=replay,
             deployment="bench",
             cooldown_s=0,
-            audit=sink,
             supervised=False,
         )
         settings = ConsoleSettings(f"127.0.0.1:{port}", publish, replay, folder / "users.json", demo_token=token)

@@ -10,7 +10,17 @@ import pytest
 from present import present
 
 from appliance.alerts.journal import Journal
-from appliance.audit.record import Act, sink
+from appliance.audit.act import APPLIANCE, Act
+from appliance.audit.acts import (
+    CameraDown,
+    CameraUp,
+    DecisionMade,
+    DeploymentStart,
+    ProcessRestarted,
+    WatchlistOpen,
+    WatchlistRefused,
+)
+from appliance.audit.record import AuditRecord, record_purge
 from appliance.core.errors import JournalError
 from appliance.deployment import blue_list, end
 from appliance.deployment.ending import certificate
@@ -29,19 +39,21 @@ def lived(on_disk: Any, journal: Any, now: Any) -> Any:
         by_category={"violence": 300, "missing": 150, "court_warrant": 50}, by_response={"red": 500},
         builder="intel-desk", approvals=("A. Shah", "R. Lowe"),
     )  # fmt: skip
-    store.change(lambda state: add_list(present(state), listed), "watchlist.open", "appliance")
+    store.change(lambda state: add_list(state, listed), WatchlistOpen(digest="ab" * 32, entries=500), APPLIANCE)
     facts = {
         "phase": "running", "started_at": now - timedelta(hours=1), "threshold": 0.55, "model_threshold": 0.55,
         "models": {"detector": "centerface@0918", "embedder": "mobilefacenet@87aa"},
     }  # fmt: skip
-    store.change(lambda state: present(state).model_copy(update=facts), "deployment.start", "appliance")
-    for act, minutes, details in (
-        ("camera.down", -30, {"camera": "south-7", "detail": "no picture for 5 s"}),
-        ("camera.up", -18, {"camera": "south-7"}),
-        ("process.restarted", -5, {"worker": "camera/north"}),
-        ("watchlist.refused", -4, {"reason": "/lists/croydon.lfrw was altered after it was sealed."}),
-    ):
-        store.audit.append(Act(act=act, by="appliance", at=now + timedelta(minutes=minutes), details=details))
+    start = DeploymentStart(deployment=on_disk.deployment.id)
+    store.change(lambda state: state.model_copy(update=facts), start, APPLIANCE)
+    happened: tuple[tuple[int, Act], ...] = (
+        (-30, CameraDown(camera="south-7", detail="no picture for 5 s")),
+        (-18, CameraUp(camera="south-7")),
+        (-5, ProcessRestarted(worker="camera/north")),
+        (-4, WatchlistRefused(reason="/lists/croydon.lfrw was altered after it was sealed.")),
+    )
+    for minutes, act in happened:
+        store.audit.append(act, APPLIANCE, now + timedelta(minutes=minutes))
     for minutes in (-20, -40):
         blue_list.record_walk(on_disk, "BLUE-1", "north", "PS Roy", now + timedelta(minutes=minutes))
     tally = Tally(deployment="croydon-1")
@@ -136,11 +148,12 @@ def test_what_a_running_hub_purges_stays_in_the_figures(lived: Any, now: Any) ->
     before = report.build(lived)
     spec = LiveDeployment(lived).hub_spec(lived.alerts.state_dir)
     (lived.alerts.state_dir / counts.FIGURES_FILE).unlink()
-    sink(lived.alerts.state_dir)("decision.operator", "PC Lee", {"decision": "d-1", "alert": "a", "seconds_taken": 9.0})
+    audit = AuditRecord(lived.alerts.state_dir)
+    audit.append(DecisionMade(kind="operator", decision="d-1", alert="a", seconds_taken=9.0), "PC Lee")
     spec.settings.before_purge()
     with Journal.open(lived.alerts.state_dir) as journal:
         ids = journal.purge(now)
-    sink(lived.alerts.state_dir)("purge", "appliance", {"alerts": ids, "kept_hours": 24})
+    record_purge(audit, APPLIANCE, ids, 24)
     after = report.build(lived)
     assert after.public.alerts_by_slot == before.public.alerts_by_slot
     assert after.public.blue_list == before.public.blue_list
