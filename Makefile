@@ -6,6 +6,10 @@ BIN := $(VENV)/bin
 # The GPU runtime where an NVIDIA driver answers, else the CPU one; the two packages shadow one another, so never both.
 RUNTIME ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 STAMP := $(VENV)/.setup-$(RUNTIME)
+# Every package by its hash; who has a mirror tells pip of it, and uv asks the same.
+LOCK := requirements/$(RUNTIME).txt requirements/dev.txt requirements/uv.txt
+MIRROR = $(or $(PIP_INDEX_URL),$(shell $(BIN)/pip config get global.index-url 2>/dev/null),https://pypi.org/simple)
+UV = VIRTUAL_ENV=$(VENV) UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX:-$(MIRROR)} $(BIN)/uv
 DEMO_FLAGS ?=
 # More workers than two cores, as many tests wait for something.
 TEST_WORKERS ?= 3
@@ -47,11 +51,11 @@ check-machine:
 	@$(PYTHON) -c 'import os, sysconfig; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null || { \
 	  echo "Python's headers are missing (hnswlib is compiled): apt-get install python3-dev" >&2; exit 1; }
 
-$(STAMP): pyproject.toml models/manifest.yaml | check-machine
+$(STAMP): pyproject.toml $(LOCK) models/manifest.yaml | check-machine
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@if [ "$(RUNTIME)" = gpu ]; then $(BIN)/pip uninstall -q -y onnxruntime; else $(BIN)/pip uninstall -q -y onnxruntime-gpu; fi 2>/dev/null
-	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --editable '.[$(RUNTIME),dev]'
-	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib appliance # as pip would, but on all cores
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/uv.txt
+	$(UV) pip sync --quiet --require-hashes --build-constraints requirements/build.txt --compile-bytecode $(LOCK)
+	$(UV) pip install --quiet --no-deps --build-constraints requirements/build.txt --editable .
 	$(BIN)/lfr models install
 	@rm -f $(VENV)/.setup-*
 	@touch $@

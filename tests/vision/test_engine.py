@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -134,3 +137,20 @@ def test_the_real_runtime_proves_the_cpu(tmp_path: Path) -> None:
 def test_bytes_that_are_no_network_are_a_model_error() -> None:
     with pytest.raises(ModelError, match="cannot be loaded"):
         engine.Session(b"nothing", "cpu")
+
+
+LOAD = "import sys, pathlib, appliance.vision.engine as e; e.Session(pathlib.Path(sys.argv[1]), 'cpu')"
+
+
+def test_the_runtime_reports_nothing_to_its_maker(tmp_path: Path) -> None:
+    """With telemetry it leaves an id of the machine in the user's cache, and looks up a host."""
+    network = tmp_path / "planted.onnx"
+    network.write_bytes(planted_network({"one": np.ones((1, 2))}, [1, 3, "h", "w"]))
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {
+        name: value for name, value in os.environ.items() if name not in {"ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"}
+    }
+    environment = {**kept, "HOME": str(home), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    subprocess.run([sys.executable, "-c", LOAD, str(network)], env=environment, check=True, timeout=50)
+    assert list(home.rglob("*")) == []
