@@ -138,22 +138,19 @@ class LiveDeployment:
     def open_list(self, path: Path) -> ListFacts:
         """Open a sealed list, remember ids and counts, and overwrite the rest."""
         section, state = self.config.watchlist, self._store.load()
-        try:
-            opened = open_sealed(
-                path,
-                section.key,
-                builders_dir=section.builders_dir,
-                approvers_dir=section.approvers_dir,
-                approvals=section.approvals,
-                deployment=self._id,
-                now=utc_now(),
-                min_sequence=state.newest_sequence if state is not None else 0,
-                max_entries=section.max_entries,
-                embedder_ref=self._known_embedder().ref,
-            )
-        except LfrError as error:
-            # The copy in the runtime folder is what was read; the operator knows the file by its own name.
-            raise type(error)(str(error).replace(str(path), str(section.file))) from None
+        opened = open_sealed(
+            path,
+            section.key,
+            builders_dir=section.builders_dir,
+            approvers_dir=section.approvers_dir,
+            approvals=section.approvals,
+            deployment=self._id,
+            now=utc_now(),
+            min_sequence=state.newest_sequence if state is not None else 0,
+            max_entries=section.max_entries,
+            embedder_ref=self._known_embedder().ref,
+            named=section.file,  # a copy in the runtime folder is read; the operator knows the file by its own name
+        )
         try:
             self._record = UsedList.of(
                 opened.entries,

@@ -350,11 +350,13 @@ def open_sealed(
     min_sequence: int = 0,
     max_entries: int = MAX_ENTRIES,
     embedder_ref: str | None = None,
+    named: Path | None = None,
 ) -> Watchlist:
     """Check a sealed list as `WatchlistPolicy` describes, decrypt it and give what is in it. Safe in any thread.
 
     The plaintext goes into one buffer, is copied out of it and the buffer is overwritten; so are the pieces in which
     the library hands it over. The library's own buffers and the JSON text of the entries are not in Python's reach.
+    Errors call the file `named`, where it is a copy of what its owner knows by that name.
 
     Raises
     ------
@@ -365,7 +367,7 @@ def open_sealed(
     SecretError
         A key file is missing, readable by others, or no key.
     """
-    sealed = outer.read(path)
+    sealed = outer.read(path, named)
     now = now or utc_now()
     policy = WatchlistPolicy(
         builders_dir, approvers_dir, approvals, deployment, now, min_sequence, max_entries, embedder_ref
