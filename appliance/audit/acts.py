@@ -329,7 +329,10 @@ class End(StateAct):
     names = ("end",)
     deployment: Name = Field(description="the deployment's id")
     complete: bool = Field(description="whether everything is gone and the search found nothing")
-    problems: tuple[Sentence, ...] = Field((), max_length=20, description="what is not")
+    problems: tuple[Sentence, ...] = Field((), max_length=20, description="what is not, where no file holds remains")
+    remains: dict[PathText, tuple[Name, ...]] = Field(
+        default_factory=dict, max_length=20, description="files that still hold something, and what"
+    )
 
 
 class Purge(StateAct):

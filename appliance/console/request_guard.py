@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from appliance.core.errors import SecretError
+from appliance.core.errors import LfrError, SecretError
 
 MAX_BODY_BYTES = 16_384
 MAX_PATH_CHARACTERS = 2_048
@@ -34,7 +34,7 @@ HEADERS = {
 }
 
 
-class RequestDenied(Exception):
+class RequestDenied(LfrError):
     """A request that is answered with an error.
 
     Parameters

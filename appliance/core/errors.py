@@ -1,25 +1,36 @@
-"""Every error that the appliance raises on purpose.
+"""Every error that the appliance raises on purpose: caught by its type, its sentence is for people only.
 
 LfrError                    what the command line prints as one sentence (exit code 1)
 ├── ConfigError             the configuration file: names file, key, given, allowed
+├── FileError               a file or folder of the appliance cannot be written, locked or removed
+│   └── FileLocked          another process holds the lock
 ├── ModelError              a model file is missing, altered, or does not do what its manifest entry says
 │   └── ProviderError       the execution provider that was asked for by name does not run
 ├── SourceError             a camera's source cannot be opened or read; it may come back
 │   ├── SourceRefused       the camera refuses user and password; tried again slowly, as it may be set up anew
 │   └── SourceUnusable      it never will: wrong scheme or option, missing file, nothing in it
+├── Unreadable              a photo is no picture that can be used (vision.examine)
 ├── WatchlistError          a watchlist cannot be built, opened or trusted
+│   └── ManifestError       all that is wrong with the manifest of photos that a list is built from (enrolment.manifest)
 ├── AuthorityError          the deployment's record does not allow recognition
-├── AuditError              the audit record cannot be written, or refuses what it was given
+├── AuditError              the audit record cannot be written
+│   ├── ActRefused          it knows no such act, or the act's details do not fit
+│   └── AuditQueueFull      too many acts wait for it, so that nothing more may be shown (console.audit_queue)
 ├── JournalError            the journal cannot be read or written
 ├── StreamError             the hub cannot be reached, or answered with a refusal
+│   ├── MessageRefused      a message that the hub or a reader does not take, and why (stream.wire)
 │   ├── UnknownAlert        no such alert in the journal
 │   ├── DecisionConflict    somebody else decided first
 │   └── RequestRefused      the hub answered that it will not do this; asking again is useless
+├── RequestDenied           what the console answers a browser instead of what it asked for (console.request_guard)
 └── SecretError             a key file is missing, readable by others, or not a key
+
+An error that one room alone raises is defined there. `supervision.loop.Stopped` is no error but a signal's way out.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 
@@ -40,8 +51,36 @@ class LfrError(Exception):
         self.remedy = remedy
 
 
+def reason_of(error: OSError) -> str:
+    """Why the system refused, as it says it: `No space left on device`."""
+    return error.strerror or str(error) or type(error).__name__
+
+
 class ConfigError(LfrError):
     """The configuration is unreadable or holds a value that is not allowed."""
+
+
+class FileError(LfrError):
+    """A file or folder of the appliance cannot be written, locked or removed.
+
+    Parameters
+    ----------
+    path
+        The file.
+    what
+        What it cannot be: written, locked, destroyed.
+    cause
+        Why; kept as `cause`.
+    """
+
+    def __init__(self, path: Path, what: str, cause: OSError, remedy: str = "") -> None:
+        super().__init__(f"{path} cannot be {what}: {reason_of(cause)}.", remedy)
+        self.path = path
+        self.cause = cause
+
+
+class FileLocked(FileError):
+    """Another process holds the lock of a file."""
 
 
 class ModelError(LfrError):

@@ -7,6 +7,7 @@ made from these acts, so that one whose `end` was cut off by a power failure lis
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -170,7 +171,6 @@ def _end(config: Config, store: Store, by: str, reason: str, now: datetime | Non
     kept: dict[Path, list[str]] = {}
     for finding in result.findings:
         kept.setdefault(finding.path, []).append(finding.needle)
-    problems += [f"{path} still holds the {' and the '.join(what)}." for path, what in kept.items()]
     problems += [f"{path} is still there." for path in (config.watchlist.key, *_list_files(config)) if exists(path)]
     for name in needles:
         needles[name] = b""
@@ -184,10 +184,12 @@ def _end(config: Config, store: Store, by: str, reason: str, now: datetime | Non
         unread_examples=[f"{path}: {why}"[:200] for path, why in result.unread[:5]],
     )
     store.audit.append(searched, by)
-    return _finish(config, store, problems, now, step)
+    return _finish(config, store, problems, kept, step, now)
 
 
-def _finish(config: Config, store: Store, problems: list[str], now: datetime | None, step: Step) -> Ended:
+def _finish(
+    config: Config, store: Store, problems: list[str], kept: dict[Path, list[str]], step: Step, now: datetime | None
+) -> Ended:
     ended_at = now or utc_now()
     ended_at = ended_at.replace(microsecond=ended_at.microsecond // 1000 * 1000)  # as the state holds it
     left = [path for path in (config.watchlist.key, *_list_files(config)) if exists(path)]
@@ -200,7 +202,14 @@ def _finish(config: Config, store: Store, problems: list[str], now: datetime | N
         return _own_state(config, state, ended_at).model_copy(update=update)
 
     step("writing the certificate")
-    act = End(deployment=config.deployment.id, complete=not problems, problems=problems[:20])
+    remains = {str(path): what for path, what in kept.items()}
+    act = End(
+        deployment=config.deployment.id,
+        complete=not (problems or remains),
+        problems=problems[:20],
+        remains=dict(itertools.islice(remains.items(), 20)),
+    )
+    problems += itertools.starmap(certificate.still_holds, remains.items())
     state = store.change(finish, act, APPLIANCE, trusting=False)
     certificate.write(config, store)
     step("writing the report")

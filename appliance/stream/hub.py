@@ -45,8 +45,8 @@ of that kind stands: `standing`), `bad_request`, `too_large` or `unavailable` (t
 The contract for cameras (`ipc://RUNTIME/hub`, ROUTER; see `outbox`)
 --------------------------------------------------------------------
 `[alert, header, scene, face, photo]` and `[sighting, header]` are answered by `[ack, id, seq]`, a repetition with the
-number that it has already, or by `[nack, id, reason]`; a reason that starts with `retry:` says to keep the alert and
-send it again, any other that it will never be taken. `[preview, header, picture]` and the supervisor's
+number that it has already, by `[later, id, reason]`, which says to keep the alert and send it again, or by
+`[nack, id, reason]`, which says that it will never be taken. `[preview, header, picture]` and the supervisor's
 `[status, Status]` are not answered.
 """
 
@@ -214,7 +214,7 @@ class Hub:
                 self._count("lfr_hub_refused_messages_total", reason=error.code)
                 _log.error("a message from a camera was refused", reason=error.problem)
                 if frames[1:2] in ([b"alert"], [b"sighting"]):
-                    send(self._cameras, [frames[0], b"nack", _id_in(frames), f"refused: {error.problem}".encode()])
+                    send(self._cameras, [frames[0], b"nack", _id_in(frames), error.problem.encode()])
                 continue
             if arrival:
                 arrivals.append(arrival)
@@ -263,7 +263,7 @@ class Hub:
             self._in_trouble("disk", str(error))
             for arrival in arrivals:
                 self._count("lfr_hub_refused_messages_total", reason="unavailable")
-                send(self._cameras, [arrival.sender, b"nack", arrival.header.id.encode(), f"retry: {error}".encode()])
+                send(self._cameras, [arrival.sender, b"later", arrival.header.id.encode(), str(error).encode()])
             return
         self.trouble.pop("disk", None)
         self._fault("committed")

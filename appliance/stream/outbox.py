@@ -202,9 +202,10 @@ class Outbox:
             if verb == b"ack":
                 kept.wipe()
                 del self._kept[id_]
-            elif verb == b"nack" and said.startswith(b"retry:"):
+            elif verb == b"later":
                 self._meter.count("lfr_outbox_postponed_total", camera=self._camera)
-                _log.warning("the hub cannot take an alert now; it is kept", camera=self._camera, reason=said.decode())
+                reason = said.decode("utf-8", "replace")
+                _log.warning("the hub cannot take an alert now; it is kept", camera=self._camera, reason=reason)
             elif verb == b"nack":
                 kept.wipe()
                 del self._kept[id_]

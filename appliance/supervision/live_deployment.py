@@ -140,11 +140,8 @@ class LiveDeployment:
         section, newest = self.config.watchlist, self._store.newest_sequence(self._id)
         embedder_ref = self._known_embedder().ref
         policy = WatchlistPolicy.of(section, self._id, embedder_ref=embedder_ref, min_sequence=newest)
-        try:
-            opened = open_sealed(path, section.key, policy)
-        except LfrError as error:
-            # The copy in the runtime folder is what was read; the operator knows the file by its own name.
-            raise type(error)(str(error).replace(str(path), str(section.file))) from None
+        # A copy in the runtime folder is read; the operator knows the file by its own name.
+        opened = open_sealed(path, section.key, policy, named=section.file)
         try:
             self._record = UsedList.of(
                 opened.entries,

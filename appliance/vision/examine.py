@@ -149,13 +149,8 @@ class PhotoResult:
             self.remedies.append(remedy)
 
 
-class Unreadable(Exception):
+class Unreadable(LfrError):
     """A picture that cannot be used as a picture: the reason, and what would help."""
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.remedy = remedy
 
 
 def decode(content: bytes) -> tuple[Image, float]:
@@ -240,7 +235,7 @@ class Examiner:
             image, shrunk = decode(content)
         except Unreadable as error:
             result = PhotoResult()
-            result.add(error.reason, error.remedy)
+            result.add(error.problem, error.remedy)
             return result
         result = PhotoResult(width=round(image.shape[1] * shrunk), height=round(image.shape[0] * shrunk))
         try:

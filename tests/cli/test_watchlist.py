@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import typer
-from present import present
 
 from appliance import cli
 from appliance.audit.act import APPLIANCE

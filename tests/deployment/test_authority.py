@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from present import present
 
 from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import DeploymentStart

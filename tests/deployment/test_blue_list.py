@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from present import present
 
 from appliance.alerts.messages import Sighting, new_id
 from appliance.audit.act import APPLIANCE

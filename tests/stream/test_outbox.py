@@ -135,7 +135,8 @@ def test_an_answer_that_never_comes_is_asked_for_again_and_a_strange_one_is_harm
             [b"ack"],
             [b"ack", b"\xff", b"1"],
             [b"nack", b"", b"what"],
-            [b"nack", b"unknown", b"retry: no"],
+            [b"later", b"unknown", b"no"],
+            [b"later", made.id.encode(), b"\xff"],
         ):
             hub.send_multipart([camera, *strange])
         outbox.pump(1.0)

@@ -5,6 +5,8 @@ It is made from the audit record's acts, so that it is complete also when the en
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -195,11 +197,10 @@ def build(config: Config, store: Store, now: datetime | None = None) -> Certific
     acts = _acts(store.audit)
     items = _items(acts.wipes)
     search = Search(at=acts.scans[-1].at, **_search_facts(acts.scans[-1])) if acts.scans else None
-    problems = [str(text) for text in acts.ends[-1].details.get("problems", [])] if acts.ends else ["It has not ended."]
+    problems = _problems(acts)
     remarks = [FLASH, MEMORY, ELSEWHERE]
     for record in acts.cleared:
         gone = [str(path) for path in record.details.get("gone", [])]
-        problems = [problem for problem in problems if not problem.startswith(tuple(f"{path} still" for path in gone))]
         remarks.insert(0, CLEARED.format(", ".join(gone), by=record.by, at=f"{record.at[:19].replace('T', ' ')} UTC"))
     problems += [f"{item.path} was begun to be destroyed, and not finished." for item in items if not item.done]
     if _swap_in_use():
@@ -230,6 +231,21 @@ def build(config: Config, store: Store, now: datetime | None = None) -> Certific
         audit_n=n,
         audit_head=head,
     )
+
+
+def still_holds(path: str, what: Iterable[str]) -> str:
+    """The sentence on a file in which the search found something."""
+    return f"{path} still holds the {' and the '.join(what)}."
+
+
+def _problems(acts: _Acts) -> list[str]:
+    """What the newest end could not do, without the remains that are gone by now."""
+    if not acts.ends:
+        return ["It has not ended."]
+    details = acts.ends[-1].details
+    gone = {path for record in acts.cleared for path in record.details.get("gone", [])}
+    left = {path: what for path, what in details.get("remains", {}).items() if path not in gone}
+    return [*map(str, details.get("problems", [])), *itertools.starmap(still_holds, left.items())]
 
 
 def _search_facts(record: AuditLine) -> dict[str, Any]:

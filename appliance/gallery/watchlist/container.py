@@ -134,8 +134,13 @@ def write(path: Path, header: Header, signer: Signer, ciphertext: bytes | memory
     write_private(path, content)
 
 
-def read(path: Path) -> Container:
+def read(path: Path, named: Path | None = None) -> Container:
     """Take a sealed file apart and check that it is whole.
+
+    Parameters
+    ----------
+    named
+        What errors call it, where a copy is read and its reader knows the file by another name.
 
     Raises
     ------
@@ -143,14 +148,15 @@ def read(path: Path) -> Container:
         It is missing, something else, of a later version, truncated or altered; each in its own sentence.
     """
     _require_file(path)
+    named = named or path
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
-                raise WatchlistError(f"{path} is larger than a sealed watchlist can be.")
+                raise WatchlistError(f"{named} is larger than a sealed watchlist can be.")
             content = file.read()
     except OSError as error:
-        raise _unreadable(path, error) from None
-    return _parse(path, content)
+        raise _unreadable(named, error) from None
+    return _parse(named, content)
 
 
 def _require_file(path: Path) -> None:

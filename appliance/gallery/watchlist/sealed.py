@@ -361,11 +361,12 @@ def _without_expired(content: Payload, now: datetime) -> tuple[Payload, tuple[st
     return kept, expired
 
 
-def open_sealed(path: Path, key_path: Path, policy: WatchlistPolicy) -> Watchlist:
+def open_sealed(path: Path, key_path: Path, policy: WatchlistPolicy, named: Path | None = None) -> Watchlist:
     """Check a sealed list as the policy asks, decrypt it and give what is in it. Safe in any thread.
 
     The plaintext goes into one buffer, is copied out of it and the buffer is overwritten; so are the pieces in which
     the library hands it over. The library's own buffers and the JSON text of the entries are not in Python's reach.
+    Errors call the file `named`, where it is a copy of what its owner knows by that name.
 
     Raises
     ------
@@ -376,7 +377,7 @@ def open_sealed(path: Path, key_path: Path, policy: WatchlistPolicy) -> Watchlis
     SecretError
         A key file is missing, readable by others, or no key.
     """
-    sealed = outer.read(path)
+    sealed = outer.read(path, named)
     counted = check(sealed, policy)
     return open_container(sealed, key_path, approvals=counted, now=policy.now)
 
