@@ -153,10 +153,10 @@ def report(
 def _known(read: Config) -> None:
     """Refuse to report on a deployment that this state folder knows nothing of."""
     from appliance.core.errors import LfrError
-    from appliance.deployment.state import ARCHIVE, Store
+    from appliance.deployment.store import ARCHIVE, Store
 
     folder, wanted = read.alerts.state_dir, read.deployment.id
-    state = Store(folder).peek() if folder.is_dir() else None
+    state = Store(folder).read_unverified() if folder.is_dir() else None
     if state is not None and state.deployment == wanted:
         return
     archived = folder / ARCHIVE / wanted
@@ -179,7 +179,7 @@ def audit_verify(
     """Find any change, removal or reordering of the audit record; exit code 1 when there is one."""
     from rich.markup import escape
 
-    from appliance.deployment.state import Store
+    from appliance.deployment.store import Store
 
     found = Store(_load(config).alerts.state_dir).verify(anchor=head)
     if as_json:
@@ -289,7 +289,7 @@ def revoke(
     import time
 
     from appliance.deployment import authority, end, running
-    from appliance.deployment.state import Store
+    from appliance.deployment.store import Store
 
     read = _load(config)
     out, err = _consoles()
@@ -299,7 +299,7 @@ def revoke(
     if running.holder(read.alerts.state_dir) is not None:
         err.print("[dim]· waiting for the appliance to stop[/]")
         while time.monotonic() < until and running.holder(read.alerts.state_dir) is not None:
-            state = store.peek()
+            state = store.read_unverified()
             if state is not None and state.phase in ("ended", "purged"):
                 break
             time.sleep(0.2)

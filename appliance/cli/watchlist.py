@@ -393,7 +393,7 @@ def _policy(
     from dataclasses import replace
 
     from appliance.core.clock import utc_now
-    from appliance.deployment.state import Store
+    from appliance.deployment.store import Store
     from appliance.gallery.watchlist.sealed import WatchlistPolicy
     from appliance.vision.models import load_manifest
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 from appliance.config.live import Config
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError
-from appliance.deployment.state import DeploymentState, Extension, Revocation, Store
+from appliance.deployment.state import DeploymentState, Extension, Revocation
+from appliance.deployment.store import Store
 
 MAX_HOURS: Final = 24
 _PLACEHOLDER = re.compile(r"^[\W_]*(tbd|tbc|todo|xxx+|n/?a|none|unknown|fill in|\?+)?[\W_]*$", re.IGNORECASE)
@@ -30,11 +32,20 @@ class Problem(NamedTuple):
         return f"{self.key}: {self.missing}. {self.remedy}".strip()
 
 
-class Window(NamedTuple):
-    """When recognition may run, extensions included."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When recognition may run, extensions included.
+
+    Attributes
+    ----------
+    over
+        Why it is over before `ends` (ended by hand, authority withdrawn); empty otherwise, and from `window`, which
+        does not ask.
+    """
 
     starts: datetime
     ends: datetime
+    over: str = ""
 
     def at(self, now: datetime) -> Literal["waiting", "open", "ended"]:
         """Where a moment stands to it; the end itself is outside."""
@@ -164,7 +175,7 @@ def _standing(config: Config, state: DeploymentState | None) -> Iterator[Problem
             f"was revoked by {state.revocation.by} at {utc_text(state.revocation.at)} ({state.revocation.reason})",
             "A new deployment needs a new id and a new authorisation.",
         )
-    elif state.phase in ("ending", "ended", "purged"):
+    elif state.over:
         yield Problem("deployment.id", f"{state.deployment} has ended", "A new deployment needs a new id.")
     elif state.ends is not None and config.deployment.ends > window(config, state).ends + _MILLISECOND:
         yield Problem(
@@ -203,11 +214,21 @@ def lost(config: Config, store: Store, now: datetime) -> str:
         return f"{store.path} is not this deployment's any more"
     if state.revocation is not None:
         return f"revoked by {state.revocation.by}: {state.revocation.reason}"
-    if state.phase in ("ending", "ended", "purged"):
+    if state.over:
         return state.end_reason or "the deployment was ended"
     if window(config, state).at(now) == "ended":
         return "the end time has come"
     return ""
+
+
+def current_window(config: Config, store: Store, now: datetime) -> Window:
+    """The window as configuration and state have it now, with the reason where it is over before its time."""
+    state = store.read_unverified()
+    found = window(config, state)
+    only_the_clock = state is not None and state.revocation is None and not state.over
+    if now >= found.ends and only_the_clock:
+        return found
+    return replace(found, over=lost(config, store, now))
 
 
 def extend(
@@ -230,14 +251,16 @@ def extend(
         state = state or DeploymentState(deployment=config.deployment.id, opened_at=now)
         if state.deployment != config.deployment.id:
             raise AuthorityError(f"{config.alerts.state_dir} belongs to the deployment {state.deployment}.")
-        if state.revocation is not None or state.phase in ("ending", "ended", "purged"):
+        if state.revocation is not None or state.over:
             raise AuthorityError(f"The deployment {state.deployment} has ended.", "A new one needs a new id.")
-        starts, ends = window(config, state)
-        if now >= ends:
-            raise AuthorityError(f"The deployment ended at {utc_text(ends)}.", "What has ended cannot be extended.")
-        if until <= ends:
-            raise AuthorityError(f"--until {utc_text(until)} is not after the end, {utc_text(ends)}.")
-        latest = starts + timedelta(hours=MAX_HOURS)
+        present = window(config, state)
+        if now >= present.ends:
+            raise AuthorityError(
+                f"The deployment ended at {utc_text(present.ends)}.", "What has ended cannot be extended."
+            )
+        if until <= present.ends:
+            raise AuthorityError(f"--until {utc_text(until)} is not after the end, {utc_text(present.ends)}.")
+        latest = present.starts + timedelta(hours=MAX_HOURS)
         if until > latest:
             raise AuthorityError(f"A deployment lasts {MAX_HOURS} hours at most: until {utc_text(latest)}.")
         extension = Extension(until=until, by=by, rank=rank, reason=reason, at=now)
@@ -264,7 +287,7 @@ def revoke(config: Config, by: str, reason: str, now: datetime | None = None) ->
         state = state or DeploymentState(deployment=config.deployment.id, opened_at=now)
         if state.deployment != config.deployment.id:
             raise AuthorityError(f"{config.alerts.state_dir} belongs to the deployment {state.deployment}.")
-        if state.phase in ("ended", "purged"):
+        if state.ended:
             raise AuthorityError(f"The deployment {state.deployment} has ended already.")
         return state.model_copy(update={"revocation": Revocation(by=by, reason=reason, at=now)})
 

@@ -24,7 +24,8 @@ from appliance.deployment.ending.destroy import Destroyer, exists
 from appliance.deployment.ending.search import Budget, Scan, scan
 from appliance.deployment.report import counts, report
 from appliance.deployment.running import Step
-from appliance.deployment.state import DeploymentState, Store, sync_dir
+from appliance.deployment.state import DeploymentState
+from appliance.deployment.store import Store, sync_dir
 
 _NEEDLE_BYTES: Final = 48
 _BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -90,7 +91,7 @@ def end(
 
 def _ours(config: Config, store: Store) -> DeploymentState | None:
     """The state; None where it cannot be believed, so that nothing written into it talks the end out of its work."""
-    state = store.believed()
+    state = store.load_or_none()
     if state is None:
         _refuse_anothers(config, store)
         return None
@@ -147,7 +148,7 @@ def _end(config: Config, store: Store, by: str, reason: str, now: datetime | Non
             update={"phase": "ending", "end_begun_at": moment, "end_by": by, "end_reason": reason[:500]}
         )
 
-    state = store.peek()
+    state = store.read_unverified()
     if state is None or state.phase != "ending":
         why = {"deployment": config.deployment.id, "reason": reason[:500]}
         store.change(begin, "end.begin", by, why, trusting=False)
@@ -287,7 +288,7 @@ def settle(config: Config, *, now: datetime | None = None, step: Step = lambda _
 
     now = now or utc_now()
     store = Store(config.alerts.state_dir)
-    state = store.believed()
+    state = store.load_or_none()
     done: list[str] = []
     pid = running.holder(config.alerts.state_dir)
     if pid not in (None, os.getpid()):
@@ -336,7 +337,7 @@ class Purged:
 
 def purge_due(config: Config) -> datetime | None:
     """When the last alert must be gone; None when the deployment has not ended or no alert is kept."""
-    state = Store(config.alerts.state_dir).peek()
+    state = Store(config.alerts.state_dir).read_unverified()
     if state is None or state.phase != "ended":
         return None
     try:
@@ -362,7 +363,7 @@ def purge(config: Config, by: str = "appliance", *, everything: bool = False, no
     if running.holder(state_dir) not in (None, os.getpid()):
         raise LfrError("The appliance is running and purges by itself.", "End it first: lfr end.")
     store = Store(state_dir)
-    state = store.peek()
+    state = store.read_unverified()
     ended = state is not None and state.phase in ("ended", "purged")
     if everything and not ended:
         raise LfrError("The deployment has not ended.", "End it first: lfr end.")

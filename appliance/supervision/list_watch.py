@@ -14,7 +14,8 @@ from pathlib import Path
 import structlog
 
 from appliance.core.errors import LfrError, WatchlistError
-from appliance.supervision.deployment_port import DeploymentPort, ListFacts
+from appliance.deployment.list_facts import OpenedList
+from appliance.supervision.deployment_port import DeploymentPort
 
 log = structlog.get_logger()
 MAX_SEALED_BYTES = 2_000_000_000
@@ -50,14 +51,14 @@ class ListWatch:
     def __init__(self, source: Path, runtime: Path, deployment: DeploymentPort) -> None:
         self.source = source
         self.accepted = runtime / "accepted.lfrw"
-        self.facts: ListFacts | None = None
+        self.facts: OpenedList | None = None
         self.refused = ""
         self._deployment = deployment
         self._incoming = runtime / "incoming.lfrw"
         self._settled: _Look | None = None
         self._last: _Look | None = None
 
-    def open(self) -> ListFacts:
+    def open(self) -> OpenedList:
         """Take the list for the first time.
 
         Raises
@@ -114,7 +115,7 @@ class ListWatch:
         )
         return True
 
-    def _accept(self, digest: str) -> ListFacts:
+    def _accept(self, digest: str) -> OpenedList:
         facts = self._deployment.open_list(self._incoming)
         if facts.digest != digest:
             raise WatchlistError(f"{self.source} does not have the digest that it says.", "Build it again.")

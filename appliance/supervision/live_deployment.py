@@ -19,11 +19,15 @@ from appliance.config.live import Config
 from appliance.core.clock import utc_now
 from appliance.core.errors import AuthorityError, JournalError, LfrError
 from appliance.deployment import authority, end, guard
+from appliance.deployment.authority import Window
+from appliance.deployment.list_facts import OpenedList
 from appliance.deployment.report import counts
-from appliance.deployment.state import DeploymentState, Store, Tally, UsedList, add_list
+from appliance.deployment.state import DeploymentState
+from appliance.deployment.store import Store
+from appliance.deployment.tally import Tally
 from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
 from appliance.stream.settings import HubSettings
-from appliance.supervision.deployment_port import GuardFacts, ListFacts, Window
+from appliance.supervision.deployment_port import GuardFacts
 from appliance.supervision.provider_proof import prove_provider
 from appliance.supervision.workers import Recipe, WorkerSpec
 from appliance.vision.models import EmbedderEntry, load_manifest, read_ready
@@ -51,7 +55,6 @@ class LiveDeployment:
         self._embedder: EmbedderEntry | None = None
         self._detector_ref = ""
         self._proven = False
-        self._record: UsedList | None = None
         self._counted: dict[str, dict[str, int]] = {}
         self._tally = Tally()
         self._tally_known = False
@@ -62,11 +65,7 @@ class LiveDeployment:
 
     def window(self) -> Window:
         """The window as state and configuration have it now; damage to the state is lost authority."""
-        now = utc_now()
-        state = self._store.peek()
-        found = authority.window(self.config, state if state and state.deployment == self._id else None)
-        over = authority.lost(self.config, self._store, now)
-        return Window(found.starts, found.ends, "" if now >= found.ends and _standing(state) else over)
+        return authority.current_window(self.config, self._store, utc_now())
 
     @property
     def _id(self) -> str:
@@ -134,7 +133,7 @@ class LiveDeployment:
             self._embedder = load_manifest(self.config.models.dir).embedder(self.config.models.embedder)
         return self._embedder
 
-    def open_list(self, path: Path) -> ListFacts:
+    def open_list(self, path: Path) -> OpenedList:
         """Open a sealed list, remember ids and counts, and overwrite the rest."""
         section, newest = self.config.watchlist, self._store.newest_sequence(self._id)
         embedder_ref = self._known_embedder().ref
@@ -145,40 +144,20 @@ class LiveDeployment:
             # The copy in the runtime folder is what was read; the operator knows the file by its own name.
             raise type(error)(str(error).replace(str(path), str(section.file))) from None
         try:
-            self._record = UsedList.of(
-                opened.entries,
-                opened.digest,
-                sequence=opened.sequence,
-                photos=len(opened.portraits),
-                builder=opened.builder,
-                approvals=[approval.name for approval in opened.approvals],
-                embedder=opened.embedder,
-            )
-            return ListFacts(
-                digest=opened.digest,
-                sequence=opened.sequence,
-                ids=frozenset(entry.id for entry in opened.entries),
-                counts=dict(self._record.by_category),
-                expires_at=opened.expires_at,
-                details={"expired_ids": list(opened.expired_ids)},
-            )
+            return OpenedList.of(opened)
         finally:
             opened.wipe()
 
-    def list_opened(self, facts: ListFacts, before: ListFacts | None) -> None:
+    def list_opened(self, facts: OpenedList, before: OpenedList | None) -> None:
         """Record a list that is in use, and what changed from the one before."""
-        found = self._record
-        if found is None:
-            return
-        details = found.model_dump(mode="json", exclude={"opened_at", "blue_ids"})
+        details = facts.used.model_dump(mode="json", exclude={"opened_at", "blue_ids"})
 
         def change(state: DeploymentState | None) -> DeploymentState:
             if state is None:
                 raise AuthorityError("The deployment's state is gone.")
-            return add_list(state, found)
+            return state.with_list(facts.used)
 
-        expired = facts.details.get("expired_ids", [])
-        details |= {"expired": len(expired), "expired_ids": expired[:IDS_PER_LINE]}
+        details |= {"expired": len(facts.expired_ids), "expired_ids": list(facts.expired_ids[:IDS_PER_LINE])}
         self._store.change(change, "watchlist.open", BY, details)
         if before is not None:
             self._destroy_page()
@@ -273,13 +252,8 @@ class LiveDeployment:
                 "location": self.config.deployment.location,
                 "runtime": runtime,
                 "run_id": self.run_id,
-                "ends": authority.window(self.config, self._store.peek()).ends,
+                "ends": authority.window(self.config, self._store.read_unverified()).ends,
             }
             return Recipe("appliance.camera.process:CameraSettings", given)
 
         return WorkerSpec(f"camera/{name}", "appliance.camera.process:serve", settings)
-
-
-def _standing(state: DeploymentState | None) -> bool:
-    """Whether only the clock ended it."""
-    return state is not None and state.revocation is None and state.phase in ("waiting", "running")

@@ -8,8 +8,9 @@ import pytest
 from appliance.alerts.messages import Sighting, new_id
 from appliance.core.errors import AuthorityError
 from appliance.deployment import blue_list
+from appliance.deployment.list_facts import UsedList
 from appliance.deployment.report import counts
-from appliance.deployment.state import Store, UsedList, add_list
+from appliance.deployment.store import Store
 
 
 def walk(n: Any, at: Any, entry: Any = "BLUE-1", camera: Any = "north") -> Any:
@@ -70,7 +71,7 @@ def opened(config: Any, now: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     listed = UsedList(digest="d", opened_at=now, entries=3, blue_ids=("BLUE-1",))
-    store.change(lambda state: add_list(state, listed), "watchlist.open", "appliance")
+    store.change(lambda state: state.with_list(listed), "watchlist.open", "appliance")
     return config
 
 

@@ -20,7 +20,7 @@ from appliance.deployment import end, running
 from appliance.deployment.ending import certificate, destroy
 from appliance.deployment.ending.search import scan
 from appliance.deployment.report import counts
-from appliance.deployment.state import Store
+from appliance.deployment.store import Store
 
 
 @pytest.fixture

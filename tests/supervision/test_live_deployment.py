@@ -15,7 +15,8 @@ from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError, ProviderError, WatchlistError
 from appliance.deployment import authority
 from appliance.deployment.ending import certificate
-from appliance.deployment.state import Store, Tally
+from appliance.deployment.store import Store
+from appliance.deployment.tally import Tally
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.payload import Payload
 from appliance.gallery.watchlist.sealed import seal
@@ -82,7 +83,7 @@ def acts_of(live: LiveDeployment) -> list:
 def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(live: Any, tmp_path: Path) -> None:
     watch = ListWatch(live.config.watchlist.file, tmp_path, live)
     facts = watch.open()
-    assert (facts.ids, facts.counts, facts.sequence) == ({"N-1", "N-2"}, {"theft": 2}, 5)
+    assert (facts.ids, facts.used.by_category, facts.sequence) == ({"N-1", "N-2"}, {"theft": 2}, 5)
     build(live.config, ["N-2", "N-3"], sequence=6)
     assert [watch.poll() for _ in range(2)] == [False, True], "a change is believed at the second look"
     change = next(record for record in acts_of(live) if record.act == "watchlist.change")

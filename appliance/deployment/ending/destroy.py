@@ -15,7 +15,7 @@ from typing import Any, Final
 from appliance.audit.record import Act
 from appliance.deployment.ending import certificate
 from appliance.deployment.running import Step
-from appliance.deployment.state import Store
+from appliance.deployment.store import Store
 from appliance.security.encryption import shred
 
 _RUNTIME_GLOB: Final = "lfr-*"

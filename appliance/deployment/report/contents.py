@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from appliance.core.clock import Moment
+from appliance.deployment.list_facts import UsedList
 from appliance.deployment.report import counts
-from appliance.deployment.state import UsedList
 
 
 class Rate(BaseModel):

@@ -37,7 +37,9 @@ from appliance.deployment.report.contents import (
     Rate,
     Walk,
 )
-from appliance.deployment.state import DeploymentState, Store, Tally, write_atomic
+from appliance.deployment.state import DeploymentState
+from appliance.deployment.store import Store, write_atomic
+from appliance.deployment.tally import Tally
 
 
 def _rate(cases: int, of: int, what: str, among: str) -> Rate:
@@ -72,7 +74,7 @@ class _Sources:
     def __init__(self, config: Config, now: datetime) -> None:
         self.config, self.now = config, now
         self.store = Store(config.alerts.state_dir)
-        state = self.store.peek()
+        state = self.store.read_unverified()
         self.state: DeploymentState | None = state if state and state.deployment == config.deployment.id else None
         tally = Tally.load(config.alerts.state_dir)
         self.tally = tally if tally.deployment == config.deployment.id else Tally()
@@ -91,7 +93,7 @@ class _Sources:
 def _public(src: _Sources) -> PublicReport:
     config, state, counts = src.config, src.state, src.figures
     record, lists = config.deployment, src.state.lists if src.state else ()
-    starts, ends = authority.window(config, state)
+    window = authority.window(config, state)
     seen = src.tally.people_seen
     in_use = lists[-1] if lists else None
     names = sorted({*counts.by_category, *(in_use.by_category if in_use else {})})
@@ -107,8 +109,8 @@ def _public(src: _Sources) -> PublicReport:
         legal_basis=record.legal_basis,
         authorised_by_rank=record.authorised_by.rank,
         authorised_at=record.authorised_by.at,
-        starts=starts,
-        ends=ends,
+        starts=window.starts,
+        ends=window.ends,
         extensions=len(state.extensions) if state else 0,
         phase=state.phase if state else "waiting",
         ran=src.incidents.ran,

@@ -13,8 +13,10 @@ from appliance.audit.record import Act, sink
 from appliance.core.errors import JournalError
 from appliance.deployment import blue_list, end
 from appliance.deployment.ending import certificate
+from appliance.deployment.list_facts import UsedList
 from appliance.deployment.report import charts, counts, report
-from appliance.deployment.state import Store, Tally, UsedList, add_list
+from appliance.deployment.store import Store
+from appliance.deployment.tally import Tally
 from appliance.supervision.live_deployment import LiveDeployment
 
 
@@ -28,7 +30,7 @@ def lived(on_disk: Any, journal: Any, now: Any) -> Any:
         by_category={"violence": 300, "missing": 150, "court_warrant": 50}, by_response={"red": 500},
         builder="intel-desk", approvals=("A. Shah", "R. Lowe"),
     )  # fmt: skip
-    store.change(lambda state: add_list(state, listed), "watchlist.open", "appliance")
+    store.change(lambda state: state.with_list(listed), "watchlist.open", "appliance")
     facts = {
         "phase": "running", "started_at": now - timedelta(hours=1), "threshold": 0.55, "model_threshold": 0.55,
         "models": {"detector": "centerface@0918", "embedder": "mobilefacenet@87aa"},
