@@ -25,7 +25,7 @@ from appliance.audit.chain import AuditLine, Verification
 from appliance.audit.record import Act, AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
-from appliance.core.errors import AuthorityError
+from appliance.core.errors import AuthorityError, LfrError
 from appliance.deployment.state import DeploymentState
 
 STATE_FILE: Final = "deployment.json"
@@ -226,6 +226,27 @@ class Store:
         """
         state = self.load()
         return state.newest_sequence if state is not None and state.deployment == deployment else 0
+
+    def require_known(self, deployment: str) -> None:
+        """Refuse what asks about a deployment that this folder knows nothing of.
+
+        Raises
+        ------
+        LfrError
+            It was put into the archive, or never ran here.
+        """
+        state = self.read_unverified() if self.state_dir.is_dir() else None
+        if state is not None and state.deployment == deployment:
+            return
+        archived = self.state_dir / ARCHIVE / deployment
+        if archived.is_dir():
+            raise LfrError(
+                f"{deployment} was put away when the next deployment began.", f"Its reports are in {archived}."
+            )
+        other = f"; it belongs to {state.deployment}" if state else ""
+        raise LfrError(
+            f"{self.state_dir} knows no deployment {deployment}{other}.", "It is known from its first lfr run on."
+        )
 
     def take_up(self, config: Config, now: datetime | None = None) -> DeploymentState:
         """The state of this configuration's deployment, begun where there is none (`authority.require` judges it).

@@ -18,7 +18,7 @@ from appliance.audit.record import IDS_PER_LINE, record_change, sink
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
 from appliance.core.errors import AuthorityError, JournalError, LfrError
-from appliance.deployment import authority, end, guard
+from appliance.deployment import authority, end, guard, purge
 from appliance.deployment.authority import Window
 from appliance.deployment.list_facts import OpenedList
 from appliance.deployment.report import counts
@@ -125,7 +125,7 @@ class LiveDeployment:
         )
 
     def _destroy_page(self) -> None:
-        for problem in end.destroy_page(self.config):
+        for problem in end.destroy_quality_report(self.config):
             log.error("the quality report shows faces in clear and is still there", problem=problem)
 
     def _known_embedder(self) -> EmbedderEntry:
@@ -212,11 +212,11 @@ class LiveDeployment:
 
     def kept_until(self) -> datetime | None:
         """From the state of an ended deployment."""
-        return end.purge_due(self.config)
+        return purge.due_at(self.config)
 
     def purge(self) -> None:
         """Delete what is due, and say so."""
-        log.info("purge", result=end.purge(self.config).sentence)
+        log.info("purge", result=purge.purge(self.config).sentence)
 
     def hub_spec(self, runtime: Path) -> WorkerSpec:
         """The hub, which keeps the report's counts before it purges what they are counted from."""

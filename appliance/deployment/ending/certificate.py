@@ -21,7 +21,7 @@ from appliance.deployment.list_facts import UsedList
 from appliance.deployment.pages import render
 from appliance.deployment.store import Store, write_atomic
 
-PAGE: Final = "quality report with photos"
+QUALITY_REPORT: Final = "quality report with photos"
 """What is destroyed before the end already, when recognition starts."""
 FLASH: Final = (
     "A flash disk (SSD, memory card) may keep old copies of overwritten blocks that no program can reach: it spreads "
@@ -135,7 +135,8 @@ def _acts(audit: AuditRecord) -> _Acts:
     for record in audit.records():
         if record.act in ("end.begin", "deployment.open"):
             begun = record.act == "end.begin"
-            acts = _Acts([wipe for wipe in acts.wipes if begun and wipe.details.get("what") == PAGE], [], [], 0)
+            before = [wipe for wipe in acts.wipes if wipe.details.get("what") == QUALITY_REPORT]
+            acts = _Acts(before if begun else [], [], [], 0)
             if record.act == "deployment.open":
                 purged = 0
         elif record.act == "wipe":

@@ -139,7 +139,7 @@ class ActRow(BaseModel):
     text: str
 
 
-class Walk(BaseModel):
+class WalkRow(BaseModel):
     """A blue-list walk and what became of it."""
 
     entry: str
@@ -170,7 +170,7 @@ class FullReport(BaseModel):
     seconds: dict[str, counts.Seconds]
     lists: list[UsedList]
     list_changes: list[ActRow]
-    walks: list[Walk]
+    walks: list[WalkRow]
     outages: list[str]
     restarts: dict[str, int]
     acts: list[ActRow]

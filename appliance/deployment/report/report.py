@@ -35,7 +35,7 @@ from appliance.deployment.report.contents import (
     PublicOutage,
     PublicReport,
     Rate,
-    Walk,
+    WalkRow,
 )
 from appliance.deployment.state import DeploymentState
 from appliance.deployment.store import Store, write_atomic
@@ -217,7 +217,7 @@ def _full(src: _Sources) -> FullReport:
         lists=list(state.lists) if state else [],
         list_changes=[_row(one) for one in src.records if one.act == "watchlist.change"],
         walks=[
-            Walk(entry=one.walk.entry, camera=one.walk.camera, at=one.walk.at, by=one.walk.by, result=one.result)
+            WalkRow(entry=one.walk.entry, camera=one.walk.camera, at=one.walk.at, by=one.walk.by, result=one.result)
             for one in src.blue.outcomes
         ],
         outages=[
@@ -365,8 +365,14 @@ def write(
     ----------
     folder
         Default: the state folder. Others may read the public ones; the full ones have mode 0600.
+
+    Raises
+    ------
+    LfrError
+        The state folder knows nothing of this deployment, or the journal is there but cannot be read.
     """
     now = now or utc_now()
+    Store(config.alerts.state_dir).require_known(config.deployment.id)
     src = _Sources(config, now)
     report = _full(src)
     drawings = _drawings(report, src.incidents.outages, now)

@@ -11,7 +11,7 @@ import pytest
 from appliance.alerts.journal import Journal
 from appliance.audit.record import Act, sink
 from appliance.core.errors import JournalError
-from appliance.deployment import blue_list, end
+from appliance.deployment import blue_list, end, purge
 from appliance.deployment.ending import certificate
 from appliance.deployment.list_facts import UsedList
 from appliance.deployment.report import charts, counts, report
@@ -113,7 +113,7 @@ def test_the_full_one_tells_who_decided_what_and_that_the_record_is_whole(lived:
 def test_the_figures_survive_wipe_and_purge(lived: Any, now: Any) -> None:
     before = report.build(lived).public
     end.end(lived)
-    end.purge(lived, now=now + timedelta(hours=30))
+    purge.purge(lived, now=now + timedelta(hours=30))
     after = report.build(lived)
     assert not counts.journal_exists(lived)
     same = {
