@@ -72,6 +72,37 @@ class Tally(BaseModel):
         self.updated_at = at or utc_now()
 
 
+class RunningTally:
+    """Adds what one run counts, in totals since its start, to what earlier runs of the deployment left."""
+
+    def __init__(self, state_dir: Path, deployment: str) -> None:
+        self._state_dir = state_dir
+        self._deployment = deployment
+        self._kept: Tally | None = None
+        self._counted: dict[str, dict[str, int]] = {}
+
+    def people_base(self) -> dict[str, int]:
+        """People seen by camera, as far as they are kept."""
+        return {name: camera.people_seen for name, camera in self._tally().cameras.items()}
+
+    def keep(self, counted: dict[str, dict[str, int]]) -> None:
+        """Add what was counted since the last call: camera to its totals (`people`, `faces`, `frames` …)."""
+        tally = self._tally()
+        for camera, totals in counted.items():
+            before = self._counted.get(camera, {})
+            new = {name: max(0, total - before.get(name, 0)) for name, total in totals.items()}
+            tally.add(camera, new.pop("people", 0), None, **new)
+            self._counted[camera] = dict(totals)
+        tally.save(self._state_dir)
+
+    def _tally(self) -> Tally:
+        if self._kept is None:
+            self._kept = Tally.load(self._state_dir)
+            if self._kept.deployment != self._deployment:
+                self._kept = Tally(deployment=self._deployment)
+        return self._kept
+
+
 def slot_of(moment: datetime) -> str:
     """The ten minutes that hold a moment, by their start: `2026-11-21T10:30Z`."""
     start = moment.astimezone(UTC).replace(second=0, microsecond=0)

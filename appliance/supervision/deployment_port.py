@@ -26,8 +26,29 @@ class GuardFacts:
     sentence: str = ""
 
 
+class SpecsPort(Protocol):
+    """How the processes of a run are made."""
+
+    def hub(self, runtime: Path) -> WorkerSpec:
+        """How the hub is made."""
+        ...
+
+    def console(self, runtime: Path) -> WorkerSpec | None:
+        """How the console is made; None when none is configured."""
+        ...
+
+    def camera(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
+        """How a camera process is made that opens the accepted list at `sealed`."""
+        ...
+
+
 class DeploymentPort(Protocol):
     """The deployment as the supervisor sees it."""
+
+    @property
+    def specs(self) -> SpecsPort:
+        """How its processes are made."""
+        ...
 
     def prepare(self) -> None:
         """Take up the record of the deployment."""
@@ -79,16 +100,4 @@ class DeploymentPort(Protocol):
 
     def purge(self) -> None:
         """Delete alerts whose time is over. Only while no hub runs."""
-        ...
-
-    def hub_spec(self, runtime: Path) -> WorkerSpec:
-        """How the hub is made."""
-        ...
-
-    def console_spec(self, runtime: Path) -> WorkerSpec | None:
-        """How the console is made; None when none is configured."""
-        ...
-
-    def camera_spec(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
-        """How a camera process is made that opens the accepted list at `sealed`."""
         ...

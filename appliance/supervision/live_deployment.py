@@ -5,7 +5,6 @@ See `supervision.deployment_port.DeploymentPort`, which this implements.
 
 from __future__ import annotations
 
-import functools
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import structlog
 
 from appliance.alerts.journal import Journal
-from appliance.alerts.messages import new_id
 from appliance.audit.record import IDS_PER_LINE, record_change, sink
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
@@ -21,15 +19,13 @@ from appliance.core.errors import AuthorityError, JournalError, LfrError
 from appliance.deployment import authority, end, guard, purge
 from appliance.deployment.authority import Window
 from appliance.deployment.list_facts import OpenedList
-from appliance.deployment.report import counts
 from appliance.deployment.state import DeploymentState
 from appliance.deployment.store import Store
-from appliance.deployment.tally import Tally
+from appliance.deployment.tally import RunningTally
 from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
-from appliance.stream.settings import HubSettings
 from appliance.supervision.deployment_port import GuardFacts
 from appliance.supervision.provider_proof import prove_provider
-from appliance.supervision.workers import Recipe, WorkerSpec
+from appliance.supervision.worker_specs import LiveSpecs
 from appliance.vision.models import EmbedderEntry, load_manifest, read_ready
 
 log = structlog.get_logger()
@@ -49,15 +45,12 @@ class LiveDeployment:
 
     def __init__(self, config: Config, *, demo_token: str | None = None) -> None:
         self.config = config
-        self.run_id = new_id()
-        self._demo_token = demo_token
+        self.specs = LiveSpecs(config, lambda: authority.window(config, self._store.read_unverified()).ends, demo_token)
         self._store = Store(config.alerts.state_dir)
         self._embedder: EmbedderEntry | None = None
         self._detector_ref = ""
         self._proven = False
-        self._counted: dict[str, dict[str, int]] = {}
-        self._tally = Tally()
-        self._tally_known = False
+        self._tally = RunningTally(config.alerts.state_dir, config.deployment.id)
 
     def prepare(self) -> None:
         """Take up the record of the deployment; an ended one is left as it is."""
@@ -107,7 +100,7 @@ class LiveDeployment:
             )
 
         cameras = [camera.name for camera in self.config.cameras]
-        details: dict[str, Any] = {"deployment": self._id, "cameras": cameras, "run": self.run_id, **models}
+        details: dict[str, Any] = {"deployment": self._id, "cameras": cameras, "run": self.specs.run_id, **models}
         self._store.change(change, "deployment.start", BY, details)
         rules = {
             name: {"threshold": rule.threshold, "by": rule.threshold_set_by, "reason": rule.threshold_reason}
@@ -171,26 +164,11 @@ class LiveDeployment:
 
     def people_base(self) -> dict[str, int]:
         """What earlier runs counted."""
-        self._load_tally()
-        return {name: camera.people_seen for name, camera in self._tally.cameras.items()}
-
-    def _load_tally(self) -> None:
-        if not self._tally_known:
-            self._tally = Tally.load(self.config.alerts.state_dir)
-            if self._tally.deployment != self._id:
-                self._tally = Tally(deployment=self._id)
-            self._tally_known = True
+        return self._tally.people_base()
 
     def save_tally(self, seen: dict[str, dict[str, int]]) -> None:
         """Add what was counted since the last call."""
-        self._load_tally()
-        for camera, counted in seen.items():
-            before = self._counted.get(camera, {})
-            new = {key: max(0, count - before.get(key, 0)) for key, count in counted.items()}
-            people = new.pop("people", 0)
-            self._tally.add(camera, people, None, **new)
-            self._counted[camera] = dict(counted)
-        self._tally.save(self.config.alerts.state_dir)
+        self._tally.keep(seen)
 
     def guard(self, people_seen: int) -> GuardFacts:
         """Judge what officers decided, as the journal has it."""
@@ -217,43 +195,3 @@ class LiveDeployment:
     def purge(self) -> None:
         """Delete what is due, and say so."""
         log.info("purge", result=purge.purge(self.config).sentence)
-
-    def hub_spec(self, runtime: Path) -> WorkerSpec:
-        """The hub, which keeps the report's counts before it purges what they are counted from."""
-        keep = functools.partial(counts.keep, self.config)
-        settings = HubSettings.from_config(self.config, runtime, sink, keep)
-        return WorkerSpec("hub", "appliance.stream.hub:serve", settings)
-
-    def console_spec(self, runtime: Path) -> WorkerSpec | None:
-        """The console, a room above this one: named, never imported."""
-        if self.config.console is None:
-            return None
-        given = {"config": self.config, "runtime": runtime, "demo_token": self._demo_token}
-        recipe = Recipe("appliance.console.settings:ConsoleSettings.from_config", given)
-        return WorkerSpec("console", "appliance.console.server:serve", recipe)
-
-    def camera_spec(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
-        """A camera that opens the accepted copy of the list."""
-        camera = next(camera for camera in self.config.cameras if camera.name == name)
-
-        section = self.config.watchlist
-        sealed_list = section.model_copy(
-            update={"file": sealed, "builders": section.builders_dir, "approvers": section.approvers_dir}
-        )
-
-        def settings() -> Recipe:
-            given = {
-                "camera": camera,
-                "models": self.config.models,
-                "matching": self.config.matching,
-                "redaction": self.config.redaction,
-                "watchlist": sealed_list,
-                "deployment": self._id,
-                "location": self.config.deployment.location,
-                "runtime": runtime,
-                "run_id": self.run_id,
-                "ends": authority.window(self.config, self._store.read_unverified()).ends,
-            }
-            return Recipe("appliance.camera.process:CameraSettings", given)
-
-        return WorkerSpec(f"camera/{name}", "appliance.camera.process:serve", settings)

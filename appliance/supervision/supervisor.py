@@ -110,8 +110,8 @@ class Supervisor:
     def _run_in(self, runtime: Path) -> int:
         it, deployment = self.status, self.deployment
         self._list = it.sealed = ListWatch(self.config.watchlist.file, runtime, deployment)
-        self._hub = it.hub = Worker(deployment.hub_spec(runtime), self._policy)
-        console = deployment.console_spec(runtime)
+        self._hub = it.hub = Worker(deployment.specs.hub(runtime), self._policy)
+        console = deployment.specs.console(runtime)
         it.console = Worker(console, self._policy) if console else None
         if it.over:
             if not self._start_late():
@@ -121,7 +121,7 @@ class Supervisor:
             self._exporter.categories = tuple(sorted(self._list.open().used.by_category))
             it.people_base = deployment.people_base()
         names = [camera.name for camera in self.config.cameras]
-        specs = [deployment.camera_spec(name, runtime, self._list.accepted) for name in names]
+        specs = [deployment.specs.camera(name, runtime, self._list.accepted) for name in names]
         it.views = [CameraView(Worker(spec, self._policy)) for spec in specs]
         require_free(self.config)
         self._channel = SupervisorChannel(runtime)

@@ -204,13 +204,3 @@ def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(live: Any)
     late.end("again")
     late.purge()
     assert late.kept_until() is None
-
-
-def test_worker_specs_name_rooms_above_without_importing_them(live: Any, tmp_path: Path) -> None:
-    spec = live.camera_spec("north", tmp_path, tmp_path / "accepted.lfrw")
-    recipe = spec.settings()
-    assert recipe.given["watchlist"].file == tmp_path / "accepted.lfrw"
-    assert recipe.given["watchlist"].builders_dir == live.config.watchlist.builders_dir
-    assert recipe.make().process == spec.name
-    assert live.console_spec(tmp_path) is None
-    assert live.hub_spec(tmp_path).settings.deployment == "test"

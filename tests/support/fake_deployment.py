@@ -119,13 +119,17 @@ class FakeRooms:
         }
         return WorkerSpec(process, "fake_worker:serve", settings)
 
-    def hub_spec(self, runtime: Path) -> WorkerSpec:
+    @property
+    def specs(self) -> "FakeRooms":
+        return self
+
+    def hub(self, runtime: Path) -> WorkerSpec:
         return self._spec("hub", runtime)
 
-    def console_spec(self, runtime: Path) -> WorkerSpec | None:
+    def console(self, runtime: Path) -> WorkerSpec | None:
         return self._spec("console", runtime) if "console" in self.scenario["config"] else None
 
-    def camera_spec(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
+    def camera(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
         return self._spec(f"camera/{name}", runtime)
 
 

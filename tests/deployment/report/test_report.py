@@ -134,7 +134,7 @@ def test_the_figures_survive_wipe_and_purge(lived: Any, now: Any) -> None:
 
 def test_what_a_running_hub_purges_stays_in_the_figures(lived: Any, now: Any) -> None:
     before = report.build(lived)
-    spec = LiveDeployment(lived).hub_spec(lived.alerts.state_dir)
+    spec = LiveDeployment(lived).specs.hub(lived.alerts.state_dir)
     (lived.alerts.state_dir / counts.FIGURES_FILE).unlink()
     sink(lived.alerts.state_dir)("decision.operator", "PC Lee", {"decision": "d-1", "alert": "a", "seconds_taken": 9.0})
     spec.settings.before_purge()
