@@ -1,0 +1,42 @@
+"""Adds and removes users of the console, each change an act in the audit record."""
+
+from __future__ import annotations
+
+from appliance.audit.record import Act, AuditRecord
+from appliance.config.live import Config
+from appliance.console.users import User, UserFile, clean_name
+
+
+def add_user(config: Config, name: str, role: str, password: str, *, by: str, replace: bool = False) -> User:
+    """Add somebody, or with `replace` change their role and password.
+
+    Parameters
+    ----------
+    by
+        Who does this.
+
+    Raises
+    ------
+    SecretError
+        Name, role or password is not allowed, or the name is taken.
+    """
+    added = UserFile(config.users_file).add(name, role, password, replace=replace)
+    _record(config, "user.added", by, user=added.name, role=added.role)
+    return added
+
+
+def remove_user(config: Config, name: str, *, by: str) -> str:
+    """Take somebody away; the name as it was kept.
+
+    Raises
+    ------
+    SecretError
+        There is no such user.
+    """
+    UserFile(config.users_file).remove(name)
+    _record(config, "user.removed", by, user=clean_name(name))
+    return clean_name(name)
+
+
+def _record(config: Config, act: str, by: str, **details: str) -> None:
+    AuditRecord(config.alerts.state_dir).append(Act(act=act, by=by, details=details))
