@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from appliance.core.clock import Moment
 
 Response = Literal["red", "amber", "green", "blue"]
+Phase = Literal["waiting", "running", "ended", "purged"]
+"""Of a run: before the window, in it, over with alerts still kept, over with none."""
 DecisionKind = Literal["taken", "operator", "passed_on", "engagement", "outcome", "undo"]
 
 DECISION_VALUES: dict[str, tuple[str, ...]] = {
@@ -169,7 +171,7 @@ class Status(Message):
     at: Moment
     deployment: str = ""
     location: str = ""
-    phase: Literal["waiting", "running", "ended", "purged"] = "waiting"
+    phase: Phase = "waiting"
     starts: Moment | None = None
     ends: Moment | None = None
     cameras: list[CameraState] = Field(default_factory=list)

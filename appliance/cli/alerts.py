@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from appliance.alerts.event import Event
     from appliance.alerts.messages import Alert, Decision
     from appliance.config.live import Config
-    from appliance.stream.client import HubClient
 
 ConfigFile = Annotated[Path, typer.Option("-c", "--config", help="the configuration file", show_default=False)]
 
@@ -42,13 +40,14 @@ def alerts(
     from rich.console import Console
 
     from appliance.config import live as configuration
+    from appliance.stream import history
 
     read = configuration.load(config)
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
     if follow:
         _follow(read, since, console, as_json=as_json)
         return
-    events = list(_everything(read))
+    events = list(history.so_far(read))
     if as_json:
         for event in events:
             if event.seq > since:
@@ -57,61 +56,26 @@ def alerts(
     console.print(_table(events, since))
 
 
-def _everything(config: Config) -> Iterator[Event]:
-    """Every event from the journal of this machine, or from the hub of another."""
-    from appliance.alerts.journal import Journal
-    from appliance.core.errors import JournalError, StreamError
-    from appliance.stream.client import HubClient
-
-    try:
-        reader = Journal.open_reader(config.alerts.state_dir)
-    except JournalError as missing:
-        try:
-            with HubClient(config.alerts.replay, timeout_s=1.0) as hub:
-                yield from hub.events()
-        except StreamError:
-            raise missing from None
-        return
-    with reader:
-        yield from reader.events()
-
-
 def _follow(config: Config, since: int, console: Console, *, as_json: bool) -> None:
-    """What the journal of this machine has, then what the stream brings, through restarts of the hub."""
     from rich.console import Console
 
     from appliance.alerts.event import Event
-    from appliance.alerts.journal import Journal
-    from appliance.core.errors import JournalError
-    from appliance.stream.subscriber import Connection, Reset, Subscriber
+    from appliance.stream import history
+    from appliance.stream.subscriber import Connection, Reset
 
     people = Console(stderr=True, highlight=False)
-    epoch = ""
-
-    def show(event: Event) -> None:
-        if as_json:
-            print(_line(event), flush=True)  # noqa: T201
+    for item in history.and_on(config, since):
+        if isinstance(item, Event):
+            if as_json:
+                print(_line(item), flush=True)  # noqa: T201
+            else:
+                console.print(_sentence(item), soft_wrap=True)
+        elif isinstance(item, Connection):
+            people.print("connected" if item.connected else "the hub does not answer; waiting for it", style="dim")
+        elif isinstance(item, Reset):
+            people.print("the journal was begun anew; from its start:", style="dim")
         else:
-            console.print(_sentence(event), soft_wrap=True)
-
-    try:
-        with Journal.open_reader(config.alerts.state_dir) as reader:
-            epoch = reader.epoch
-            for event in reader.events(since + 1):
-                show(event)
-                since = event.seq
-    except JournalError as error:
-        people.print(f"{error} Waiting for the hub.", style="dim")
-    with Subscriber(
-        config.alerts.publish, config.alerts.replay, after_seq=since, epoch=epoch, pictures=False
-    ) as stream:
-        for item in stream:
-            if isinstance(item, Event):
-                show(item)
-            elif isinstance(item, Connection):
-                people.print("connected" if item.connected else "the hub does not answer; waiting for it", style="dim")
-            elif isinstance(item, Reset):
-                people.print("the journal was begun anew; from its start:", style="dim")
+            people.print(f"{item} Waiting for the hub.", style="dim")
 
 
 def _line(event: Event) -> str:
@@ -222,6 +186,7 @@ def decide(
 
     from appliance.config import live as configuration
     from appliance.stream.client import HubClient
+    from appliance.stream.decide import decide
 
     chosen = [
         (kind, value)
@@ -243,7 +208,7 @@ def decide(
     kind, value = chosen[0]
     read = configuration.load(config)
     with HubClient(read.alerts.replay) as hub:
-        made = hub.decide(_decision(hub, alert, kind, value, by.strip(), reason.strip()))
+        made = decide(hub, alert, kind, value, by.strip(), reason.strip())
     if as_json:
         print(made.model_dump_json())  # noqa: T201
         return
@@ -251,45 +216,3 @@ def decide(
     Console(highlight=False).print(
         f"{escape(said)}, by {escape(made.by)}: recorded as number {made.seq}.", soft_wrap=True
     )
-
-
-def _decision(hub: HubClient, alert: str, kind: str, value: str, by: str, reason: str) -> Decision:
-    from pydantic import ValidationError
-
-    from appliance.alerts.decisions import standing_of
-    from appliance.alerts.messages import DECISION_VALUES, Decision
-    from appliance.core.clock import utc_now
-    from appliance.core.errors import StreamError
-
-    alert_id = _resolve(hub, alert)
-    undoes = None
-    if kind == "undo":
-        if value not in DECISION_VALUES or value == "undo":
-            kinds = ", ".join(name for name in DECISION_VALUES if name != "undo")
-            raise StreamError(f"There is no decision of kind {value!r} to undo.", f"Kinds are: {kinds}.")
-        of_alert = [e.header for e in hub.events() if isinstance(e.header, Decision) and e.header.alert_id == alert_id]
-        standing = standing_of(of_alert).by_kind.get(value)
-        if standing is None:
-            raise StreamError(f"No decision of kind {value} stands for this alert.", "There is nothing to undo.")
-        undoes, value = standing.id, "undo"
-    document = {"alert_id": alert_id, "kind": kind, "value": value, "by": by, "at": utc_now(), "undoes": undoes}
-    # A long reason is a note: the short field is for counting.
-    document |= {"reason": reason} if len(reason) <= 64 else {"note": reason}
-    try:
-        return Decision.model_validate(document)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(str(part) for part in wrong["loc"])
-        raise StreamError(f"The decision's {field} is not allowed: {wrong['msg']}.") from None
-
-
-def _resolve(hub: HubClient, alert: str) -> str:
-    """The id of an alert that was named by its id or by its sequence number."""
-    from appliance.core.errors import UnknownAlert
-
-    if not alert.isdigit():
-        return alert
-    found = hub.replay(int(alert), limit=1).events
-    if not found or found[0].seq != int(alert) or found[0].topic != "alert":
-        raise UnknownAlert(f"Number {alert} is no alert in the journal.", "lfr alerts lists them.")
-    return found[0].header.id

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-SECTIONS = ("pipeline", "run", "stream", "watchlist", "console")
+from appliance.lab.bench.sections import SECTIONS, Asked, chosen, measure
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 
 def bench(
@@ -35,72 +36,20 @@ def bench(
     """
     from rich.console import Console
 
-    from appliance.core.errors import LfrError
-
-    wanted = [name.strip() for name in only.split(",") if name.strip()]
-    unknown = sorted(set(wanted) - set(SECTIONS))
-    if unknown:
-        raise LfrError(f"There is no section {', '.join(unknown)}.", f"There are: {', '.join(SECTIONS)}.")
     say = Console(stderr=True, highlight=False)
-    measure: dict[str, Callable[[Callable[[str], None]], Any]] = {
-        "pipeline": lambda _: _pipeline(entries, min_face_px),
-        "run": lambda said: _run(seconds, said),
-        "stream": lambda _: _stream(),
-        "watchlist": lambda _: _watchlist(entries, faces),
-        "console": lambda _: _console(),
-    }
+    asked = Asked(entries=entries, seconds=seconds, min_face_px=min_face_px, faces=faces)
     results: dict[str, Any] = {}
-    for name in wanted:
+    for name in chosen(only):
         with say.status(name) as spinner:
-            results[name] = measure[name](lambda text, of=name: spinner.update(f"{of}: {text}"))  # type: ignore[misc]
+
+            def said(text: str, name: str = name, spinner: Status = spinner) -> None:
+                spinner.update(f"{name}: {text}")
+
+            results[name] = measure(name, asked, said)
         if not as_json:
             _show(name, results[name])
     if as_json:
         typer.echo(json.dumps(results))
-
-
-def _pipeline(entries: int, min_face_px: int) -> dict[str, Any]:
-    import cv2
-
-    from appliance.config.live import Models
-    from appliance.lab.bench.frame import measure_pipeline
-
-    cv2.setNumThreads(1)
-    source = "street:?people=8&seed=2&gap=1.2&fps=12.5"
-    return dataclasses.asdict(measure_pipeline(source, 25.0, entries, Models(), min_face_px))
-
-
-def _run(seconds: float, said: Callable[[str], None]) -> dict[str, Any]:
-    from appliance.lab.bench.run import measure_run
-
-    return dataclasses.asdict(measure_run(seconds, said))
-
-
-def _stream() -> dict[str, Any]:
-    from appliance.lab.bench.stream import measure_latency
-
-    return dataclasses.asdict(measure_latency(200))
-
-
-def _watchlist(entries: int, faces: Path | None) -> dict[str, Any]:
-    from appliance.lab.bench import watchlist
-
-    found = {"load": watchlist.as_json(watchlist.measure_load(entries))}
-    if faces is None:
-        found["build"] = {"skipped": "name a folder of photos with --faces"}
-    else:
-        photos = sorted(faces.rglob("*.jpg"))[:240]
-        found["build"] = watchlist.as_json(watchlist.measure_build(photos))
-    return found
-
-
-def _console() -> dict[str, Any]:
-    from appliance.lab.bench import console as console_bench
-
-    missing = console_bench.missing()
-    if missing is not None:
-        return {"skipped": str(missing)}
-    return dict(console_bench.measure())
 
 
 def _show(title: str, figures: dict[str, Any]) -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from appliance.core.errors import SecretError
-
-if TYPE_CHECKING:
-    from appliance.audit.act import Act
-    from appliance.console.users import UserFile
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 
@@ -36,22 +33,6 @@ def console(config: ConfigOption) -> None:
     serve(settings, lambda: screen.print(f"The console is at [bold]{settings.url}[/]  (Ctrl+C ends it)"))
 
 
-def _file(config: Path) -> UserFile:
-    from appliance.config.live import load
-    from appliance.console.users import UserFile
-
-    return UserFile(load(config).users_file)
-
-
-def _record(config: Path, act: Act) -> None:
-    from getpass import getuser
-
-    from appliance.audit.record import AuditRecord
-    from appliance.config.live import load
-
-    AuditRecord(load(config).alerts.state_dir).append(act, getuser())
-
-
 @users_app.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="What the person signs in with, and what stands beside every decision.")],
@@ -65,10 +46,11 @@ def add(
     ] = False,
 ) -> None:
     """Add one user; asks for the password twice and keeps an argon2id hash of it."""
-    from appliance.audit.acts import UserAdded
+    from appliance.config.live import load
+    from appliance.console.user_changes import add_user
     from appliance.console.users import MAX_PASSWORD_CHARACTERS, ROLES, clean_name
 
-    users = _file(config)
+    read = load(config)
     clean_name(name)
     if role not in ROLES:
         raise SecretError(f"{role!r} is not a role.", f"Choose one of {', '.join(ROLES)}.")
@@ -76,8 +58,7 @@ def add(
         password = sys.stdin.readline(MAX_PASSWORD_CHARACTERS + 2).rstrip("\r\n")
     else:
         password = typer.prompt(f"Password for {name}", hide_input=True, confirmation_prompt=True)
-    user = users.add(name, role, password, replace=replace)
-    _record(config, UserAdded(user=user.name, role=user.role))
+    user = add_user(read, name, role, password, by=getuser(), replace=replace)
     typer.echo(f"{user.name} may sign in as {user.role}.")
 
 
@@ -86,7 +67,10 @@ def list_users(
     config: ConfigOption, as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False
 ) -> None:
     """Everybody who may sign in."""
-    users = list(_file(config).all().values())
+    from appliance.config.live import load
+    from appliance.console.users import UserFile
+
+    users = list(UserFile(load(config).users_file).all().values())
     if as_json:
         typer.echo(json.dumps([{"name": u.name, "role": u.role, "added_at": u.added_at} for u in users]))
         return
@@ -105,12 +89,10 @@ def list_users(
 @users_app.command("remove")
 def remove(name: Annotated[str, typer.Argument(help="Who may no longer sign in.")], config: ConfigOption) -> None:
     """Take one user away; their open pages end within a second."""
-    from appliance.audit.acts import UserRemoved
-    from appliance.console.users import clean_name
+    from appliance.config.live import load
+    from appliance.console.user_changes import remove_user
 
-    _file(config).remove(name)
-    _record(config, UserRemoved(user=clean_name(name)))
-    typer.echo(f"{clean_name(name)} may no longer sign in.")
+    typer.echo(f"{remove_user(load(config), name, by=getuser())} may no longer sign in.")
 
 
 def register(app: typer.Typer) -> None:

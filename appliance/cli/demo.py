@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -16,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from appliance.lab.demo import Appliance, Demo, Watcher
+    from appliance.lab.demo import Demo, Watcher
 
 UNATTENDED_SECONDS = 45.0
 
@@ -57,11 +56,9 @@ def demo(
         signal.signal(number, lambda received, _: stop.append(received))
     with out.status("preparing") as spinner:
         prepared = room.prepare(place, console=console, said=lambda text: spinner.update(text))
-    environment = {**os.environ, room.TOKEN_VARIABLE: prepared.token}
-    watcher = room.Watcher(prepared)
-    appliance = room.Appliance(prepared, environment)
-    try:
-        _wait_until_running(out, watcher, appliance, stop)
+    with room.running(prepared) as (watcher, appliance):
+        with out.status("starting: hub, console, one camera (its models warm up)"):
+            room.wait_until_live(watcher, appliance, lambda: bool(stop))
         if prepared.console_url:
             address = f"{prepared.console_url}/?demo={prepared.token}"
             out.print("\nThe officer's console, already signed in (this address works once):")
@@ -69,48 +66,21 @@ def demo(
             if browser and attended:
                 webbrowser.open(address)
         out.print("[dim]Ctrl-C ends the demo.[/]\n" if attended else "")
-        until = time.monotonic() + limit_s if limit_s else None
-        told = 0
         shown = (
             Live(_picture(prepared, watcher), console=out, refresh_per_second=4) if out.is_terminal else nullcontext()
         )
         with shown as live:
-            while appliance.running and not stop and (until is None or time.monotonic() < until):
-                watcher.look(0.25)
-                for alert, who in watcher.alerts[told:]:
-                    if live is None:
-                        latency_ms = 1000 * watcher.verdict.latencies_s[told]
-                        out.print(
-                            f"alert {alert.seq}: {who}, score {alert.score:.2f} (threshold {alert.threshold:.2f}), "
-                            f"{latency_ms:.0f} ms after capture"
-                        )
-                    told += 1
+            for fresh in room.follow(watcher, appliance, limit_s, lambda: bool(stop)):
                 if live is not None:
                     live.update(_picture(prepared, watcher))
-        if not appliance.running and not stop:
-            watcher.verdict.problem = f"The appliance ended by itself; see {place / 'run.log'}."
-    finally:
-        watcher.close()
-        appliance.stop()
-        room.clean(prepared)
+                    continue
+                for one in fresh:
+                    out.print(
+                        f"alert {one.alert.seq}: {one.who}, score {one.alert.score:.2f} (threshold "
+                        f"{one.alert.threshold:.2f}), {1000 * one.latency_s:.0f} ms after capture"
+                    )
     _sum_up(out, prepared, watcher)
     sys.exit(0 if watcher.verdict.success else 1)
-
-
-def _wait_until_running(out: Console, watcher: Watcher, appliance: Appliance, stop: list[int]) -> None:
-    from appliance.core.errors import LfrError
-    from appliance.lab.demo import START_TIMEOUT_S
-
-    with out.status("starting: hub, console, one camera (its models warm up)"):
-        until = time.monotonic() + START_TIMEOUT_S
-        while not stop:
-            watcher.look(0.2)
-            if watcher.status is not None and any(camera.state == "live" for camera in watcher.status.cameras):
-                return
-            if not appliance.running:
-                raise LfrError("The appliance did not start.", "run.log in the demo's folder says why.")
-            if time.monotonic() > until:
-                raise LfrError(f"The appliance was not ready within {START_TIMEOUT_S:.0f} s.", "See run.log.")
 
 
 def _picture(demo: Demo, watcher: Watcher) -> RenderableType:
@@ -131,16 +101,16 @@ def _picture(demo: Demo, watcher: Watcher) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("alert", "on the watchlist", "in truth", "score", "threshold", "delay", ""):
         table.add_column(name, justify="right" if name in ("alert", "score", "threshold", "delay") else "left")
-    newest = list(zip(watcher.alerts, watcher.verdict.latencies_s, strict=True))[-8:]
-    for (alert, who), latency_s in newest:
-        right = who == LISTED
+    newest = watcher.alerts[-8:]
+    for one in newest:
+        alert, right = one.alert, one.who == LISTED
         table.add_row(
             str(alert.seq),
             alert.entry.label,
-            NAMES.get(who, who),
+            NAMES.get(one.who, one.who),
             f"{alert.score:.2f}",
             f"{alert.threshold:.2f}",
-            f"{1000 * latency_s:.0f} ms",
+            f"{1000 * one.latency_s:.0f} ms",
             Text("✓ right", "green") if right else Text("✗ wrong", "bold red"),
         )
     rest = Text(f"everybody else: blurred before anything left the camera's process, then overwritten · {demo.folder}")

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 ConfigFile = Annotated[Path, typer.Option("-c", "--config", help="the configuration file", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="for machines")]
 By = Annotated[str, typer.Option("--by", help="who does this; default: the user signed in here", show_default=False)]
-STOP_PATIENCE_S = 20.0
 
 audit = typer.Typer(no_args_is_help=True, help="The record of every act: check it, show it.")
 
@@ -74,32 +73,24 @@ def end(
     as_json: AsJson = False,
 ) -> None:
     """End the deployment: stop, destroy watchlist and key, certify, report. Harmless when it has ended already."""
-    from appliance.deployment import end
+    from appliance.deployment.end import end
 
-    read = _load(config)
     out, err = _consoles()
-    done = end.end(read, by or getpass.getuser(), reason, step=_step(err))
-    _tell_end(read, done, out, err, as_json=as_json)
+    done = end(_load(config), by or getpass.getuser(), reason, step=_step(err))
+    _tell_end(done, out, err, as_json=as_json)
 
 
-def _tell_end(read: Config, done: Ended, out: Console, err: Console, *, as_json: bool) -> None:
+def _tell_end(done: Ended, out: Console, err: Console, *, as_json: bool) -> None:
     from rich.markup import escape
 
-    from appliance.deployment import end, running
-    from appliance.deployment.ending import certificate
     from appliance.deployment.pages import day_and_time
-    from appliance.deployment.report import report as report_pages
 
-    made = certificate.paths(read)
-    kept = end.purge_due(read)
-    if kept is None and done.complete and running.holder(read.alerts.state_dir) is None:
-        end.purge(read)
-    files = [path for path in (made[1], made[0], *report_pages.paths(read.alerts.state_dir)) if path.exists()]
+    kept = done.kept_until
     if as_json:
         document = {
             "deployment": done.deployment, "ended_at": done.ended_at.isoformat(), "already": done.already,
             "complete": done.complete, "problems": list(done.problems), "notes": list(done.notes),
-            "alerts_kept_until": kept.isoformat() if kept else None, "files": [str(path) for path in files],
+            "alerts_kept_until": kept.isoformat() if kept else None, "files": [str(path) for path in done.files],
         }  # fmt: skip
         typer.echo(json.dumps(document))
     else:
@@ -111,7 +102,7 @@ def _tell_end(read: Config, done: Ended, out: Console, err: Console, *, as_json:
         for note in done.notes:
             out.print(escape(note))
         out.print(f"Alerts are kept until {day_and_time(kept)}." if kept else "No alerts are kept.")
-        for path in files:
+        for path in done.files:
             out.print(f"  {escape(str(path))}")
         if not done.complete:
             err.print("[bold red]Not everything is destroyed:[/]")
@@ -135,9 +126,7 @@ def report(
 
     from appliance.deployment.report import report as reports
 
-    read = _load(config)
-    _known(read)
-    files = reports.write(read, folder, by=by or getpass.getuser())
+    files = reports.write(_load(config), folder, by=by or getpass.getuser())
     if as_json:
         typer.echo(next(path for path in files if path.name == "report-public.json").read_text(encoding="utf-8"))
         return
@@ -148,22 +137,6 @@ def report(
     out.print("For the force only:")
     for path in files[2:]:
         out.print(f"  {escape(str(path))}")
-
-
-def _known(read: Config) -> None:
-    """Refuse to report on a deployment that this state folder knows nothing of."""
-    from appliance.core.errors import LfrError
-    from appliance.deployment.state import ARCHIVE, Store
-
-    folder, wanted = read.alerts.state_dir, read.deployment.id
-    state = Store(folder).peek() if folder.is_dir() else None
-    if state is not None and state.deployment == wanted:
-        return
-    archived = folder / ARCHIVE / wanted
-    if archived.is_dir():
-        raise LfrError(f"{wanted} was put away when the next deployment began.", f"Its reports are in {archived}.")
-    other = f"; it belongs to {state.deployment}" if state else ""
-    raise LfrError(f"{folder} knows no deployment {wanted}{other}.", "It is known from its first lfr run on.")
 
 
 @audit.command("verify")
@@ -179,7 +152,7 @@ def audit_verify(
     """Find any change, removal or reordering of the audit record; exit code 1 when there is one."""
     from rich.markup import escape
 
-    from appliance.deployment.state import Store
+    from appliance.deployment.store import Store
 
     found = Store(_load(config).alerts.state_dir).verify(anchor=head)
     if as_json:
@@ -249,11 +222,10 @@ def blue(
     """Record that a blue-list officer walks past a camera on purpose; the report gives the true recognition rate."""
     from rich.markup import escape
 
-    from appliance.deployment import blue_list as blue_list
+    from appliance.deployment import blue_list
 
-    read = _load(config)
     moment = _moment(at, "--at") if at else None
-    walk = blue_list.record_walk(read, entry, camera, by or getpass.getuser(), moment)
+    walk = blue_list.record_walk(_load(config), entry, camera, by or getpass.getuser(), moment)
     out, _ = _consoles()
     out.print(
         f"Recorded: {escape(walk.entry)} walks past {walk.camera} at {walk.at:%H:%M:%S %Z}. "
@@ -286,25 +258,10 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Withdraw the authority: recognition stops at once, watchlist and key are destroyed."""
-    import time
+    from appliance.deployment.withdraw import withdraw
 
-    from appliance.deployment import authority, end, running
-    from appliance.deployment.state import Store
-
-    read = _load(config)
     out, err = _consoles()
-    authority.revoke(read, by, reason)
-    # A running appliance ends by itself and goes on serving its alerts; one that does not is stopped.
-    store, until = Store(read.alerts.state_dir), time.monotonic() + STOP_PATIENCE_S
-    if running.holder(read.alerts.state_dir) is not None:
-        err.print("[dim]· waiting for the appliance to stop[/]")
-        while time.monotonic() < until and running.holder(read.alerts.state_dir) is not None:
-            state = store.peek()
-            if state is not None and state.phase in ("ended", "purged"):
-                break
-            time.sleep(0.2)
-    done = end.end(read, by, f"revoked by {by}: {reason}", step=_step(err))
-    _tell_end(read, done, out, err, as_json=as_json)
+    _tell_end(withdraw(_load(config), by, reason, step=_step(err)), out, err, as_json=as_json)
 
 
 def purge(
@@ -318,15 +275,9 @@ def purge(
     """Do what is due: continue an interrupted end, delete alerts whose time is over. For a timer, and by hand."""
     from rich.markup import escape
 
-    from appliance.deployment import end, running
+    from appliance.deployment.overdue import catch_up
 
-    read = _load(config)
     out, err = _consoles()
-    if not everything and running.holder(read.alerts.state_dir) is not None:
-        out.print("The appliance is running and purges by itself.")
-        return
-    done = end.settle(read, step=_step(err))
-    if everything:
-        done.append(end.purge(read, by or getpass.getuser(), everything=True).sentence)
+    done = catch_up(_load(config), by or getpass.getuser(), everything=everything, step=_step(err))
     for sentence in done or ["Nothing was due."]:
         out.print(escape(sentence))

@@ -21,27 +21,6 @@ def _escape(path: Path) -> str:
     return str(path).replace("[", r"\[")
 
 
-def read_passphrase(path: Path | None) -> str | None:
-    """The first line of a passphrase file (mode 0600); None without one.
-
-    Raises
-    ------
-    SecretError
-        The file is missing, readable by others, empty or not text.
-    """
-    from appliance.core.files import read_secret
-
-    if path is None:
-        return None
-    try:
-        text = read_secret(path, "a file with a passphrase").decode().split("\n", 1)[0].strip("\r")
-    except UnicodeDecodeError:
-        text = ""
-    if not text:
-        raise SecretError(f"{path} holds no passphrase.", "Write it into the first line.")
-    return text
-
-
 @app.command()
 def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="where the keys go; made if it is not there")],
@@ -85,7 +64,7 @@ def signer(
     ] = None,
 ) -> None:
     """Make one person's signing pair, for approving or building watchlists."""
-    from appliance.security.keys import new_signer, signer_stem
+    from appliance.security.keys import new_signer, read_passphrase, signer_stem
 
     stem = file or signer_stem(name)
     if "/" in stem or stem.startswith("."):

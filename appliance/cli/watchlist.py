@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,17 +16,11 @@ from appliance.core.errors import WatchlistError
 
 if TYPE_CHECKING:
     from appliance.config.live import Config
-    from appliance.enrolment.watchlist_build import BuildResult
+    from appliance.enrolment.build_request import BuildRequest
     from appliance.gallery.watchlist.container import Container
     from appliance.gallery.watchlist.sealed import WatchlistPolicy
 
 app = typer.Typer(no_args_is_help=True, help="Build a watchlist from photos, look at it, approve it, check it.")
-
-EXTENSION = timedelta(hours=12)
-"""A list built for a deployment lives this much longer, so that an extension need not wait for a new one. The end of
-the deployment destroys it all the same."""
-DEFAULT_LIFE = timedelta(days=7)
-_SHOWN = 15
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="the sealed watchlist (.lfrw)")]
 ConfigOption = Annotated[Path | None, typer.Option("-c", "--config", help="the appliance's configuration")]
@@ -95,184 +88,41 @@ def build(
     (red, amber, green; blue for seeded officers), warnings (separated by ;), source, legal_basis, requested_by,
     review_date, under_18, under_18_rationale, expires as far as there are.
     """
-    from appliance.cli.keys import read_passphrase
-    from appliance.core.clock import utc_now
-    from appliance.enrolment import quality_report as reports
-    from appliance.enrolment import watchlist_build
-    from appliance.gallery.watchlist.container import MAX_FILE_BYTES
-    from appliance.gallery.watchlist.entry import RESPONSES
-    from appliance.security import keys
+    from appliance.enrolment.build_request import BuildRequest
 
-    settings = _load(config)
-    if response not in RESPONSES:
-        raise WatchlistError(f"--response {response!r} is unknown.", f"Use one of {', '.join(RESPONSES)}.")
-    if not output.resolve().parent.is_dir() or output.is_dir():
-        raise WatchlistError(f"{output} cannot be written.", "Name a file in a folder that is there.")
-    if output.exists() and output.stat().st_size <= MAX_FILE_BYTES:
-        with output.open("rb") as file:
-            if file.read(8) not in (b"", b"LFRWLIST"):
-                raise WatchlistError(f"{output} is something else than a watchlist.", "Name another file with -o.")
-    recipient = keys.load_recipient(to)
-    key = sign or to.parent / "builder.key"
-    if sign is None and not key.exists():
-        raise WatchlistError(f"A list is signed, and {key} does not exist.", "Name the builder's key with --sign KEY.")
-    if expires:
-        until = _moment(expires)
-    else:
-        until = settings.deployment.ends + EXTENSION if settings else utc_now() + DEFAULT_LIFE
-    named = deployment if deployment is not None else settings.deployment.id if settings else ""
-    job = watchlist_build.Job(
+    request = BuildRequest(
         source=source,
         output=output,
-        recipient=recipient,
-        signer=keys.load_signer(key, read_passphrase(passphrase_file)),
-        expires=until,
-        deployment=named,
+        to=to,
+        sign=sign,
+        passphrase_file=passphrase_file,
+        deployment=deployment,
+        expires=_moment(expires) if expires else None,
         sequence=sequence,
-        max_entries=min(max_entries, settings.watchlist.max_entries if settings else max_entries),
+        max_entries=max_entries,
         category=category,
         response=response,
-        models_dir=settings.models.dir if settings else None,
-        detector=detector or (settings.models.detector if settings else "centerface"),
-        embedder=embedder or (settings.models.embedder if settings else "mobilefacenet"),
+        detector=detector,
+        embedder=embedder,
         workers=workers,
         cache=cache,
     )
-    result = _with_progress(job)
-    pages = reports.write(result) if report else ()
+    _build(request, _load(config), report=report, strict=strict, as_json=as_json)
+
+
+def _build(request: BuildRequest, settings: Config | None, *, report: bool, strict: bool, as_json: bool) -> None:
+    from appliance.cli.build_result import build_with_progress, show
+    from appliance.enrolment import quality_report
+
+    result = build_with_progress(request.job(settings))
+    pages = quality_report.write(result) if report else ()
     if as_json:
-        print(json.dumps(reports.as_json(result), ensure_ascii=False))  # noqa: T201
+        print(json.dumps(quality_report.as_json(result), ensure_ascii=False))  # noqa: T201
     else:
-        _show(result, pages, settings.watchlist.approvals if settings else None)
+        show(result, pages, settings.watchlist.approvals if settings else None)
     left_out = len(result.outcomes) - len(result.listed)
     if strict and left_out:
         raise WatchlistError(f"{left_out} people have no usable photo and are not on the list.", "See the report.")
-
-
-def _with_progress(job: Any) -> BuildResult:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    from appliance.enrolment import watchlist_build
-
-    stderr = Console(stderr=True, highlight=False)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("Photos"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("[yellow]{task.fields[rejected]}[/]"),
-    )
-    done = 0
-    try:
-        with Progress(*columns, console=stderr, transient=not stderr.is_terminal) as bar:
-            task = bar.add_task("photos", total=None, rate="", rejected="")
-
-            def tell(now: watchlist_build.Progress) -> None:
-                nonlocal done
-                done = now.done
-                elapsed = bar.tasks[0].elapsed or 0
-                fresh = now.done - now.reused
-                bar.update(
-                    task,
-                    total=now.total,
-                    completed=now.done,
-                    rate=f"{fresh / elapsed:.0f}/s" if elapsed > 0.5 and fresh else "",
-                    rejected=f"{now.rejected} rejected" if now.rejected else "",
-                )
-
-            return watchlist_build.build(job, tell)
-    except KeyboardInterrupt:
-        kept = f"; what was done of {done} photos is kept, and the same command goes on from there" if job.cache else ""
-        stderr.print(f"[yellow]Stopped[/]: no list was written{kept}.")
-        raise
-
-
-def _show(result: BuildResult, pages: tuple[Path, ...], approvals: int | None) -> None:
-    out = _console()
-    found = result.resemblance
-    total = sum(len(outcome.photos) for outcome in result.outcomes)
-    left_out = [outcome for outcome in result.outcomes if not outcome.taken]
-    rate = f", {result.examined / result.seconds:.1f} photos/s on {result.workers} cores" if result.examined else ""
-    out.print(
-        f"[bold]{len(result.listed)}[/] of {len(result.outcomes)} people are on the list; of {total} photos "
-        f"[green]{result.count('accepted')} accepted[/], [yellow]{result.count('warning')} doubtful[/], "
-        f"[red]{result.count('rejected')} rejected[/] [dim]({result.examined} examined, {result.reused} known from "
-        f"before{rate})[/]"
-    )
-    for note in result.notes:
-        out.print(f"[dim]Note: {escape(note)}[/]")
-    _rejected(result, out)
-    if left_out:
-        names = ", ".join(outcome.entry.id for outcome in left_out[:_SHOWN])
-        more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
-        out.print(f"[bold red]Not on the list[/], no usable photo: {escape(names)}{more}")
-    ids = [result.outcomes[position].entry.id for position in result.listed]
-    twice = [f"{' and '.join(group)} (the very same picture)" for group in result.same_photo]
-    same = {frozenset(group) for group in result.same_photo}
-    twice += [
-        f"{ids[pair.first]} and {ids[pair.second]} ({pair.similarity:.2f})"
-        for pair in found.duplicates
-        if frozenset((ids[pair.first], ids[pair.second])) not in same
-    ]
-    _several(out, "Perhaps the same person twice", twice)
-    misfits = []
-    for misfit in found.misfits:
-        position, name = result.template_photos[misfit.template]
-        misfits.append(f"{result.outcomes[position].entry.id}: {name} ({misfit.similarity:.2f})")
-    _several(out, "Unlike the other photos of their entry", misfits)
-    hubs = [f"{ids[hub.entry]} ({hub.neighbours} near, {hub.expected:.1f} usual)" for hub in found.hubs]
-    _several(out, "Resemble unusually many others, a likely source of false alerts", hubs)
-    header = result.header
-    bound = f"for deployment {header.deployment}" if header.deployment else "for trials only (names no deployment)"
-    out.print(
-        f"[bold]{escape(str(result.path))}[/]  {bound}, built by {escape(header.builder)}, expires "
-        f"{header.expires:%Y-%m-%d %H:%M} {header.expires.tzname()}, sha256 {result.digest[:12]}…"
-    )
-    if pages:
-        out.print(f"[dim]Quality report: {escape(str(pages[0]))} (shows faces; look now, the start destroys it)[/]")
-    if header.deployment:
-        then = "lfr watchlist verify FILE" + ("" if approvals is None else " -c CONFIG")
-        if approvals != 0:
-            people = "another approves" if approvals == 1 else f"{approvals or 'two'} others approve"
-            then = f"{people} it (lfr watchlist approve FILE --key KEY), then {then}"
-        out.print(f"[dim]Next: {then}[/]")
-
-
-def _rejected(result: BuildResult, out: Console) -> None:
-    rows = [
-        (outcome.entry.id, name, photo)
-        for outcome in result.outcomes
-        for name, photo in outcome.photos
-        if photo.verdict == "rejected"
-    ]
-    if not rows:
-        return
-    table = Table("Entry", "Rejected photo", "Why", "What would help", box=None, header_style="dim", pad_edge=False)
-    for entry_id, name, photo in rows[:_SHOWN]:
-        table.add_row(
-            escape(entry_id), escape(name), escape("; ".join(photo.reasons)), escape(" ".join(photo.remedies))
-        )
-    Console(highlight=False, width=None if sys.stdout.isatty() else 160).print(table)
-    if len(rows) > _SHOWN:
-        out.print(f"[dim]… and {len(rows) - _SHOWN} more rejected photos, see the report[/]")
-
-
-def _several(out: Console, title: str, items: list[str]) -> None:
-    if items:
-        more = f"; and {len(items) - _SHOWN} more, see the report" if len(items) > _SHOWN else ""
-        out.print(f"[yellow]{title}:[/] {escape('; '.join(items[:_SHOWN]))}{more}")
 
 
 @app.command()
@@ -337,12 +187,11 @@ def approve(
     passphrase_file: Annotated[Path | None, typer.Option(help="of the key (mode 0600)")] = None,
 ) -> None:
     """Add your approval, by name, to a sealed list that you have looked at."""
-    from appliance.cli.keys import read_passphrase
     from appliance.core.clock import utc_now
     from appliance.gallery.watchlist import container
     from appliance.security import keys
 
-    signer = keys.load_signer(key, read_passphrase(passphrase_file))
+    signer = keys.load_signer(key, keys.read_passphrase(passphrase_file))
     if name is not None and not container.same_person(name, signer.name):
         raise WatchlistError(f"{key} is the key of {signer.name}, not of {name}.", "Use your own key.")
     opened = container.append_approval(file, signer, utc_now())
@@ -393,7 +242,7 @@ def _policy(
     from dataclasses import replace
 
     from appliance.core.clock import utc_now
-    from appliance.deployment.state import Store
+    from appliance.deployment.store import Store
     from appliance.gallery.watchlist.sealed import WatchlistPolicy
     from appliance.vision.models import load_manifest
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
@@ -11,7 +12,8 @@ from appliance.audit.acts import DeploymentExtend, DeploymentRevoke
 from appliance.config.live import Config
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError
-from appliance.deployment.state import DeploymentState, Extension, Revocation, Store
+from appliance.deployment.state import DeploymentState, Extension, Revocation
+from appliance.deployment.store import Store
 
 MAX_HOURS: Final = 24
 _PLACEHOLDER = re.compile(r"^[\W_]*(tbd|tbc|todo|xxx+|n/?a|none|unknown|fill in|\?+)?[\W_]*$", re.IGNORECASE)
@@ -20,7 +22,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _MIN_WORDS: Final = {"purpose": 3, "necessity": 5, "proportionality": 5}
 
 
-class Problem(NamedTuple):
+class Omission(NamedTuple):
     """One thing that the record lacks."""
 
     key: str
@@ -31,11 +33,20 @@ class Problem(NamedTuple):
         return f"{self.key}: {self.missing}. {self.remedy}".strip()
 
 
-class Window(NamedTuple):
-    """When recognition may run, extensions included."""
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When recognition may run, extensions included.
+
+    Attributes
+    ----------
+    over
+        Why it is over before `ends` (ended by hand, authority withdrawn); empty otherwise, and from `window`, which
+        does not ask.
+    """
 
     starts: datetime
     ends: datetime
+    over: str = ""
 
     def at(self, now: datetime) -> Literal["waiting", "open", "ended"]:
         """Where a moment stands to it; the end itself is outside."""
@@ -61,7 +72,7 @@ def _empty(text: str) -> bool:
     return bool(_PLACEHOLDER.match(text))
 
 
-def check(config: Config, state: DeploymentState | None, now: datetime, model_threshold: float) -> tuple[Problem, ...]:
+def check(config: Config, state: DeploymentState | None, now: datetime, model_threshold: float) -> tuple[Omission, ...]:
     """Everything that the record lacks before a camera may start, at once; empty when it is complete.
 
     The window is not part of this: a complete record may wait for its start (see `window`).
@@ -81,7 +92,7 @@ def check(config: Config, state: DeploymentState | None, now: datetime, model_th
     )
 
 
-def _texts(config: Config) -> Iterator[Problem]:
+def _texts(config: Config) -> Iterator[Omission]:
     deployment = config.deployment
     asks = {
         "location": "Say where the cameras stand, as the public would say it.",
@@ -93,54 +104,54 @@ def _texts(config: Config) -> Iterator[Problem]:
     for name, remedy in asks.items():
         text = str(getattr(deployment, name))
         if _empty(text):
-            yield Problem(f"deployment.{name}", "is empty", remedy)
+            yield Omission(f"deployment.{name}", "is empty", remedy)
         elif len(text.split()) < _MIN_WORDS.get(name, 1):
-            yield Problem(f"deployment.{name}", f"says only {text!r}", remedy)
+            yield Omission(f"deployment.{name}", f"says only {text!r}", remedy)
 
 
-def _authorisation(config: Config, now: datetime) -> Iterator[Problem]:
+def _authorisation(config: Config, now: datetime) -> Iterator[Omission]:
     officer = config.deployment.authorised_by
     if _empty(officer.name):
-        yield Problem("deployment.authorised_by.name", "is empty", "Name the officer who authorised the deployment.")
+        yield Omission("deployment.authorised_by.name", "is empty", "Name the officer who authorised the deployment.")
     if _empty(officer.rank):
-        yield Problem("deployment.authorised_by.rank", "is empty", "Give the rank that has the power to authorise.")
+        yield Omission("deployment.authorised_by.rank", "is empty", "Give the rank that has the power to authorise.")
     if officer.at is None:
-        yield Problem("deployment.authorised_by.at", "is missing", "Say when it was authorised, with a time zone.")
+        yield Omission("deployment.authorised_by.at", "is missing", "Say when it was authorised, with a time zone.")
     elif officer.at > now:
-        yield Problem(
+        yield Omission(
             "deployment.authorised_by.at", f"{utc_text(officer.at)} is in the future", "Nobody has authorised it yet."
         )
     elif officer.at > config.deployment.starts:
-        yield Problem(
+        yield Omission(
             "deployment.authorised_by.at",
             f"{utc_text(officer.at)} is after the start",
             "An authorisation comes before the deployment; give it a later start.",
         )
 
 
-def _signs(config: Config, now: datetime) -> Iterator[Problem]:
+def _signs(config: Config, now: datetime) -> Iterator[Omission]:
     signs = config.deployment.signs
     if not signs.posted:
-        yield Problem("deployment.signs.posted", "is not true", "Put up the signs, have them checked, then say so.")
+        yield Omission("deployment.signs.posted", "is not true", "Put up the signs, have them checked, then say so.")
     if _empty(signs.checked_by):
-        yield Problem("deployment.signs.checked_by", "is empty", "Name who looked whether the signs can be read.")
+        yield Omission("deployment.signs.checked_by", "is empty", "Name who looked whether the signs can be read.")
     if signs.at is None:
-        yield Problem("deployment.signs.at", "is missing", "Say when they were looked at, with a time zone.")
+        yield Omission("deployment.signs.at", "is missing", "Say when they were looked at, with a time zone.")
     elif signs.at > now:
-        yield Problem("deployment.signs.at", f"{utc_text(signs.at)} is in the future", "Say when they were looked at.")
+        yield Omission("deployment.signs.at", f"{utc_text(signs.at)} is in the future", "Say when they were looked at.")
 
 
-def _cameras(config: Config) -> Iterator[Problem]:
+def _cameras(config: Config) -> Iterator[Omission]:
     for i, camera in enumerate(config.cameras):
         if _empty(camera.purpose):
-            yield Problem(
+            yield Omission(
                 f"cameras.{i}.purpose",
                 f"is empty for the camera {camera.name}",
                 "Say what this camera looks at and why.",
             )
 
 
-def _thresholds(config: Config, model_threshold: float) -> Iterator[Problem]:
+def _thresholds(config: Config, model_threshold: float) -> Iterator[Omission]:
     rules = [
         ("matching", config.matching.threshold, config.matching.threshold_set_by, config.matching.threshold_reason)
     ]
@@ -151,24 +162,24 @@ def _thresholds(config: Config, model_threshold: float) -> Iterator[Problem]:
             continue
         differs = f"is empty, but the threshold {threshold:g} is not the model's calibrated {model_threshold:g}"
         if _empty(set_by):
-            yield Problem(f"{key}.threshold_set_by", differs, "Name who set it, or leave the threshold out.")
+            yield Omission(f"{key}.threshold_set_by", differs, "Name who set it, or leave the threshold out.")
         if _empty(reason):
-            yield Problem(f"{key}.threshold_reason", differs, "Say why it was set, or leave the threshold out.")
+            yield Omission(f"{key}.threshold_reason", differs, "Say why it was set, or leave the threshold out.")
 
 
-def _standing(config: Config, state: DeploymentState | None) -> Iterator[Problem]:
+def _standing(config: Config, state: DeploymentState | None) -> Iterator[Omission]:
     if state is None or state.deployment != config.deployment.id:
         return
     if state.revocation is not None:
-        yield Problem(
+        yield Omission(
             "deployment",
             f"was revoked by {state.revocation.by} at {utc_text(state.revocation.at)} ({state.revocation.reason})",
             "A new deployment needs a new id and a new authorisation.",
         )
-    elif state.phase in ("ending", "ended", "purged"):
-        yield Problem("deployment.id", f"{state.deployment} has ended", "A new deployment needs a new id.")
+    elif state.over:
+        yield Omission("deployment.id", f"{state.deployment} has ended", "A new deployment needs a new id.")
     elif state.ends is not None and config.deployment.ends > window(config, state).ends + _MILLISECOND:
-        yield Problem(
+        yield Omission(
             "deployment.ends",
             f"{utc_text(config.deployment.ends)} is later than {utc_text(window(config, state).ends)}, the end under "
             "which recognition started",
@@ -204,11 +215,28 @@ def lost(config: Config, store: Store, now: datetime) -> str:
         return f"{store.path} is not this deployment's any more"
     if state.revocation is not None:
         return f"revoked by {state.revocation.by}: {state.revocation.reason}"
-    if state.phase in ("ending", "ended", "purged"):
+    if state.over:
         return state.end_reason or "the deployment was ended"
     if window(config, state).at(now) == "ended":
         return "the end time has come"
     return ""
+
+
+def current_window(config: Config, store: Store, now: datetime) -> Window:
+    """The window as configuration and state have it now, with the reason where it is over before its time."""
+    state = store.read_unverified()
+    found = window(config, state)
+    only_the_clock = state is not None and state.revocation is None and not state.over
+    if now >= found.ends and only_the_clock:
+        return found
+    return replace(found, over=lost(config, store, now))
+
+
+def _own(config: Config, state: DeploymentState | None, now: datetime) -> DeploymentState:
+    """This deployment's state, begun where there is none."""
+    if state is not None and state.deployment != config.deployment.id:
+        raise AuthorityError(f"{config.alerts.state_dir} belongs to the deployment {state.deployment}.")
+    return state or DeploymentState(deployment=config.deployment.id, opened_at=now)
 
 
 def extend(
@@ -228,17 +256,17 @@ def extend(
             raise AuthorityError(f"{name} is empty.", "An extension is a new authorisation: name, rank and reason.")
 
     def change(state: DeploymentState | None) -> DeploymentState:
-        state = state or DeploymentState(deployment=config.deployment.id, opened_at=now)
-        if state.deployment != config.deployment.id:
-            raise AuthorityError(f"{config.alerts.state_dir} belongs to the deployment {state.deployment}.")
-        if state.revocation is not None or state.phase in ("ending", "ended", "purged"):
+        state = _own(config, state, now)
+        if state.revocation is not None or state.over:
             raise AuthorityError(f"The deployment {state.deployment} has ended.", "A new one needs a new id.")
-        starts, ends = window(config, state)
-        if now >= ends:
-            raise AuthorityError(f"The deployment ended at {utc_text(ends)}.", "What has ended cannot be extended.")
-        if until <= ends:
-            raise AuthorityError(f"--until {utc_text(until)} is not after the end, {utc_text(ends)}.")
-        latest = starts + timedelta(hours=MAX_HOURS)
+        present = window(config, state)
+        if now >= present.ends:
+            raise AuthorityError(
+                f"The deployment ended at {utc_text(present.ends)}.", "What has ended cannot be extended."
+            )
+        if until <= present.ends:
+            raise AuthorityError(f"--until {utc_text(until)} is not after the end, {utc_text(present.ends)}.")
+        latest = present.starts + timedelta(hours=MAX_HOURS)
         if until > latest:
             raise AuthorityError(f"A deployment lasts {MAX_HOURS} hours at most: until {utc_text(latest)}.")
         extension = Extension(until=until, by=by, rank=rank, reason=reason, at=now)
@@ -249,7 +277,7 @@ def extend(
 
 
 def revoke(config: Config, by: str, reason: str, now: datetime | None = None) -> DeploymentState:
-    """Withdraw the authority: a running appliance stops and destroys everything within seconds.
+    """Record that the authority is withdrawn: a running appliance stops and destroys everything within seconds.
 
     Raises
     ------
@@ -262,10 +290,8 @@ def revoke(config: Config, by: str, reason: str, now: datetime | None = None) ->
             raise AuthorityError(f"{name} is empty.", "Say who withdraws the authority, and why.")
 
     def change(state: DeploymentState | None) -> DeploymentState:
-        state = state or DeploymentState(deployment=config.deployment.id, opened_at=now)
-        if state.deployment != config.deployment.id:
-            raise AuthorityError(f"{config.alerts.state_dir} belongs to the deployment {state.deployment}.")
-        if state.phase in ("ended", "purged"):
+        state = _own(config, state, now)
+        if state.ended:
             raise AuthorityError(f"The deployment {state.deployment} has ended already.")
         return state.model_copy(update={"revocation": Revocation(by=by, reason=reason, at=now)})
 

@@ -19,7 +19,7 @@ from appliance.core import binomial
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError
 from appliance.deployment import authority
-from appliance.deployment.state import Store
+from appliance.deployment.store import Store
 
 WITHIN_S: Final = 120.0
 

@@ -36,6 +36,11 @@ def holder(state_dir: Path) -> int | None:
     return None
 
 
+def elsewhere(state_dir: Path) -> bool:
+    """Whether another process than this one runs the appliance on a state folder."""
+    return holder(state_dir) not in (None, os.getpid())
+
+
 def stop(state_dir: Path, step: Step = lambda _: None) -> bool:
     """Stop a running appliance: asked first, killed after `STOP_S` seconds; True when there was one.
 

@@ -9,7 +9,7 @@ from appliance.config.live import Config
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import ModelError
 from appliance.deployment import authority
-from appliance.deployment.state import Store
+from appliance.deployment.store import Store
 from appliance.doctor import cameras, machine
 from appliance.doctor.findings import Finding, guarded
 from appliance.gallery.watchlist.sealed import PAGE_SUFFIX, WatchlistPolicy, open_sealed

@@ -6,13 +6,15 @@ judges itself against the street's ground truth: the first has to be alerted, th
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import resources
@@ -61,6 +63,15 @@ class Verdict:
     def success(self) -> bool:
         """The listed person was alerted, nobody else was, and both were seen."""
         return not self.problem and self.mated >= 1 and self.false == 0 and self.people_seen >= 2
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An alert, who it was in truth, and how long after capture it was received."""
+
+    alert: Alert
+    who: str
+    latency_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +134,13 @@ def prepare(folder: Path, *, console: bool, said: Callable[[str], None]) -> Demo
 class Appliance:
     """`lfr run` on the demo's configuration, as a process of its own; its log is `run.log` in the demo's folder."""
 
-    def __init__(self, demo: Demo, environment: dict[str, str]) -> None:
+    def __init__(self, demo: Demo) -> None:
         self._log = (demo.folder / "run.log").open("w", encoding="utf-8")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "appliance", "run", "-c", str(demo.config)],
             stdout=self._log,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env={**os.environ, TOKEN_VARIABLE: demo.token},
             start_new_session=True,
         )
 
@@ -155,9 +166,9 @@ class Watcher:
 
     def __init__(self, demo: Demo) -> None:
         self.verdict = Verdict()
-        self.alerts: list[tuple[Alert, str]] = []
+        self.alerts: list[Judged] = []
         self.status: Status | None = None
-        self._demo = demo
+        self.demo = demo
         self._truth = street.Truth(demo.source)
         self._stream = Subscriber(demo.publish, demo.replay).start()
         (demo.folder / "alerts").mkdir(exist_ok=True)
@@ -182,14 +193,61 @@ class Watcher:
 
     def _judge(self, alert: Alert, pictures: tuple[bytes, ...]) -> None:
         who = self._truth.who(alert.media_s or 0.0, alert.face_xyxy, alert.scene_wh)
-        self.verdict.latencies_s.append((utc_now() - alert.captured_at).total_seconds())
+        latency_s = (utc_now() - alert.captured_at).total_seconds()
+        self.verdict.latencies_s.append(latency_s)
         if who == LISTED:
             self.verdict.mated += 1
         else:
             self.verdict.false += 1
-        self.alerts.append((alert, who or "nobody"))
+        self.alerts.append(Judged(alert, who or "nobody", latency_s))
         for name, picture in zip(("scene", "face", "watchlist"), pictures, strict=False):
-            (self._demo.folder / "alerts" / f"{alert.seq:03d}-{name}.jpg").write_bytes(picture)
+            (self.demo.folder / "alerts" / f"{alert.seq:03d}-{name}.jpg").write_bytes(picture)
+
+
+def wait_until_live(watcher: Watcher, appliance: Appliance, stopped: Callable[[], bool]) -> None:
+    """Until the camera gives pictures, or somebody stops it.
+
+    Raises
+    ------
+    LfrError
+        The appliance ended by itself, or was not ready in time.
+    """
+    until = time.monotonic() + START_TIMEOUT_S
+    while not stopped():
+        watcher.look(0.2)
+        if watcher.status is not None and any(camera.state == "live" for camera in watcher.status.cameras):
+            return
+        if not appliance.running:
+            raise LfrError("The appliance did not start.", "run.log in the demo's folder says why.")
+        if time.monotonic() > until:
+            raise LfrError(f"The appliance was not ready within {START_TIMEOUT_S:.0f} s.", "See run.log.")
+
+
+def follow(
+    watcher: Watcher, appliance: Appliance, seconds: float | None, stopped: Callable[[], bool]
+) -> Iterator[list[Judged]]:
+    """Four times a second the alerts that came, until it is stopped, the time is over or the appliance ends."""
+    until = time.monotonic() + seconds if seconds else None
+    told = 0
+    while appliance.running and not stopped() and (until is None or time.monotonic() < until):
+        watcher.look(0.25)
+        yield watcher.alerts[told:]
+        told = len(watcher.alerts)
+    if not appliance.running and not stopped():
+        watcher.verdict.problem = f"The appliance ended by itself; see {watcher.demo.folder / 'run.log'}."
+
+
+@contextlib.contextmanager
+def running(demo: Demo) -> Iterator[tuple[Watcher, Appliance]]:
+    """The appliance of a demo and somebody who watches it; afterwards both are gone, and so is what must not stay."""
+    watcher = Watcher(demo)
+    appliance = Appliance(demo)
+    try:
+        yield watcher, appliance
+    finally:
+        watcher.close()
+        appliance.stop()
+        clean(demo)
 
 
 def clean(demo: Demo) -> None:

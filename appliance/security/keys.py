@@ -287,3 +287,22 @@ def signer_stem(name: str) -> str:
     if not stem:
         raise SecretError(f"{name!r} gives no file name.", "Use --file STEM.")
     return stem
+
+
+def read_passphrase(path: Path | None) -> str | None:
+    """The first line of a passphrase file (mode 0600); None without one.
+
+    Raises
+    ------
+    SecretError
+        The file is missing, readable by others, empty or not text.
+    """
+    if path is None:
+        return None
+    try:
+        text = read_secret(path, "a file with a passphrase").decode().split("\n", 1)[0].strip("\r")
+    except UnicodeDecodeError:
+        text = ""
+    if not text:
+        raise SecretError(f"{path} holds no passphrase.", "Write it into the first line.")
+    return text

@@ -5,44 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from appliance.deployment.authority import Window
+from appliance.deployment.list_facts import OpenedList
 from appliance.supervision.workers import WorkerSpec
-
-
-@dataclass(frozen=True)
-class Window:
-    """When recognition may run.
-
-    Attributes
-    ----------
-    ends
-        With extensions.
-    over
-        Why it ended before `ends` (ended by hand, authority withdrawn); empty while it has not.
-    """
-
-    starts: datetime
-    ends: datetime
-    over: str = ""
-
-
-@dataclass(frozen=True)
-class ListFacts:
-    """What the supervisor remembers of a watchlist: identifiers and counts, no picture and no template."""
-
-    digest: str
-    sequence: int
-    ids: frozenset[str]
-    counts: dict[str, int]
-    expires_at: datetime | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -56,8 +26,29 @@ class GuardFacts:
     sentence: str = ""
 
 
+class SpecsPort(Protocol):
+    """How the processes of a run are made."""
+
+    def hub(self, runtime: Path) -> WorkerSpec:
+        """How the hub is made."""
+        ...
+
+    def console(self, runtime: Path) -> WorkerSpec | None:
+        """How the console is made; None when none is configured."""
+        ...
+
+    def camera(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
+        """How a camera process is made that opens the accepted list at `sealed`."""
+        ...
+
+
 class DeploymentPort(Protocol):
     """The deployment as the supervisor sees it."""
+
+    @property
+    def specs(self) -> SpecsPort:
+        """How its processes are made."""
+        ...
 
     def prepare(self) -> None:
         """Take up the record of the deployment."""
@@ -75,11 +66,11 @@ class DeploymentPort(Protocol):
         """Record that recognition starts, with models and thresholds."""
         ...
 
-    def open_list(self, path: Path) -> ListFacts:
+    def open_list(self, path: Path) -> OpenedList:
         """Open, check and wipe a sealed watchlist; raises `WatchlistError` or `SecretError` with its own sentence."""
         ...
 
-    def list_opened(self, facts: ListFacts, before: ListFacts | None) -> None:
+    def list_opened(self, facts: OpenedList, before: OpenedList | None) -> None:
         """Record that a list is in use (and what changed from the one before)."""
         ...
 
@@ -105,16 +96,4 @@ class DeploymentPort(Protocol):
 
     def purge(self) -> None:
         """Delete alerts whose time is over. Only while no hub runs."""
-        ...
-
-    def hub_spec(self, runtime: Path) -> WorkerSpec:
-        """How the hub is made."""
-        ...
-
-    def console_spec(self, runtime: Path) -> WorkerSpec | None:
-        """How the console is made; None when none is configured."""
-        ...
-
-    def camera_spec(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
-        """How a camera process is made that opens the accepted list at `sealed`."""
         ...

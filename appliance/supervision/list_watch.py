@@ -17,7 +17,8 @@ from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import WatchlistRefused
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import LfrError, WatchlistError
-from appliance.supervision.deployment_port import DeploymentPort, ListFacts
+from appliance.deployment.list_facts import OpenedList
+from appliance.supervision.deployment_port import DeploymentPort
 
 log = structlog.get_logger()
 MAX_SEALED_BYTES = 2_000_000_000
@@ -53,7 +54,7 @@ class ListWatch:
     def __init__(self, source: Path, runtime: Path, deployment: DeploymentPort, audit: AuditRecord) -> None:
         self.source = source
         self.accepted = runtime / "accepted.lfrw"
-        self.facts: ListFacts | None = None
+        self.facts: OpenedList | None = None
         self.refused = ""
         self._deployment = deployment
         self._audit = audit
@@ -61,7 +62,7 @@ class ListWatch:
         self._settled: _Look | None = None
         self._last: _Look | None = None
 
-    def open(self) -> ListFacts:
+    def open(self) -> OpenedList:
         """Take the list for the first time.
 
         Raises
@@ -118,7 +119,7 @@ class ListWatch:
         )
         return True
 
-    def _accept(self, digest: str) -> ListFacts:
+    def _accept(self, digest: str) -> OpenedList:
         facts = self._deployment.open_list(self._incoming)
         if facts.digest != digest:
             raise WatchlistError(f"{self.source} does not have the digest that it says.", "Build it again.")

@@ -5,14 +5,12 @@ See `supervision.deployment_port.DeploymentPort`, which this implements.
 
 from __future__ import annotations
 
-import functools
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
 from appliance.alerts.journal import Journal
-from appliance.alerts.messages import new_id
 from appliance.audit.act import APPLIANCE as BY
 from appliance.audit.act import IDS_PER_LINE
 from appliance.audit.acts import DeploymentStart, ThresholdSet, WatchlistOpen
@@ -20,14 +18,16 @@ from appliance.audit.record import record_change
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
 from appliance.core.errors import AuthorityError, JournalError, LfrError
-from appliance.deployment import authority, end, guard
-from appliance.deployment.report import counts
-from appliance.deployment.state import DeploymentState, Store, Tally, UsedList, add_list
+from appliance.deployment import authority, end, guard, purge
+from appliance.deployment.authority import Window
+from appliance.deployment.list_facts import OpenedList
+from appliance.deployment.state import DeploymentState
+from appliance.deployment.store import Store
+from appliance.deployment.tally import RunningTally
 from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
-from appliance.stream.settings import HubSettings
-from appliance.supervision.deployment_port import GuardFacts, ListFacts, Window
+from appliance.supervision.deployment_port import GuardFacts
 from appliance.supervision.provider_proof import prove_provider
-from appliance.supervision.workers import Recipe, WorkerSpec
+from appliance.supervision.worker_specs import LiveSpecs
 from appliance.vision.models import EmbedderEntry, load_manifest, read_ready
 
 log = structlog.get_logger()
@@ -46,16 +46,12 @@ class LiveDeployment:
 
     def __init__(self, config: Config, *, demo_token: str | None = None) -> None:
         self.config = config
-        self.run_id = new_id()
-        self._demo_token = demo_token
+        self.specs = LiveSpecs(config, lambda: authority.window(config, self._store.read_unverified()).ends, demo_token)
         self._store = Store(config.alerts.state_dir)
         self._embedder: EmbedderEntry | None = None
         self._detector_ref = ""
         self._proven = False
-        self._record: UsedList | None = None
-        self._counted: dict[str, dict[str, int]] = {}
-        self._tally = Tally()
-        self._tally_known = False
+        self._tally = RunningTally(config.alerts.state_dir, config.deployment.id)
 
     def prepare(self) -> None:
         """Take up the record of the deployment; an ended one is left as it is."""
@@ -63,11 +59,7 @@ class LiveDeployment:
 
     def window(self) -> Window:
         """The window as state and configuration have it now; damage to the state is lost authority."""
-        now = utc_now()
-        state = self._store.peek()
-        found = authority.window(self.config, state if state and state.deployment == self._id else None)
-        over = authority.lost(self.config, self._store, now)
-        return Window(found.starts, found.ends, "" if now >= found.ends and _standing(state) else over)
+        return authority.current_window(self.config, self._store, utc_now())
 
     @property
     def _id(self) -> str:
@@ -109,7 +101,7 @@ class LiveDeployment:
             )
 
         cameras = [camera.name for camera in self.config.cameras]
-        start = DeploymentStart(deployment=self._id, cameras=cameras, run=self.run_id, **models)
+        start = DeploymentStart(deployment=self._id, cameras=cameras, run=self.specs.run_id, **models)
         self._store.change(change, start, BY)
         rules = {
             name: {"threshold": rule.threshold, "by": rule.threshold_set_by, "reason": rule.threshold_reason}
@@ -127,7 +119,7 @@ class LiveDeployment:
         self._store.audit.append(thresholds, BY)
 
     def _destroy_page(self) -> None:
-        for problem in end.destroy_page(self.config):
+        for problem in end.destroy_quality_report(self.config):
             log.error("the quality report shows faces in clear and is still there", problem=problem)
 
     def _known_embedder(self) -> EmbedderEntry:
@@ -135,7 +127,7 @@ class LiveDeployment:
             self._embedder = load_manifest(self.config.models.dir).embedder(self.config.models.embedder)
         return self._embedder
 
-    def open_list(self, path: Path) -> ListFacts:
+    def open_list(self, path: Path) -> OpenedList:
         """Open a sealed list, remember ids and counts, and overwrite the rest."""
         section, newest = self.config.watchlist, self._store.newest_sequence(self._id)
         embedder_ref = self._known_embedder().ref
@@ -143,40 +135,20 @@ class LiveDeployment:
         # A copy in the runtime folder is read; the operator knows the file by its own name.
         opened = open_sealed(path, section.key, policy, named=section.file)
         try:
-            self._record = UsedList.of(
-                opened.entries,
-                opened.digest,
-                sequence=opened.sequence,
-                photos=len(opened.portraits),
-                builder=opened.builder,
-                approvals=[approval.name for approval in opened.approvals],
-                embedder=opened.embedder,
-            )
-            return ListFacts(
-                digest=opened.digest,
-                sequence=opened.sequence,
-                ids=frozenset(entry.id for entry in opened.entries),
-                counts=dict(self._record.by_category),
-                expires_at=opened.expires_at,
-                details={"expired_ids": list(opened.expired_ids)},
-            )
+            return OpenedList.of(opened)
         finally:
             opened.wipe()
 
-    def list_opened(self, facts: ListFacts, before: ListFacts | None) -> None:
+    def list_opened(self, facts: OpenedList, before: OpenedList | None) -> None:
         """Record a list that is in use, and what changed from the one before."""
-        found = self._record
-        if found is None:
-            return
-        details = found.model_dump(mode="json", exclude={"opened_at", "blue_ids"})
+        details = facts.used.model_dump(mode="json", exclude={"opened_at", "blue_ids"})
 
         def change(state: DeploymentState | None) -> DeploymentState:
             if state is None:
                 raise AuthorityError("The deployment's state is gone.")
-            return add_list(state, found)
+            return state.with_list(facts.used)
 
-        expired = facts.details.get("expired_ids", [])
-        details |= {"expired": len(expired), "expired_ids": expired[:IDS_PER_LINE]}
+        details |= {"expired": len(facts.expired_ids), "expired_ids": list(facts.expired_ids[:IDS_PER_LINE])}
         self._store.change(change, WatchlistOpen(**details), BY)
         if before is not None:
             self._destroy_page()
@@ -186,26 +158,11 @@ class LiveDeployment:
 
     def people_base(self) -> dict[str, int]:
         """What earlier runs counted."""
-        self._load_tally()
-        return {name: camera.people_seen for name, camera in self._tally.cameras.items()}
-
-    def _load_tally(self) -> None:
-        if not self._tally_known:
-            self._tally = Tally.load(self.config.alerts.state_dir)
-            if self._tally.deployment != self._id:
-                self._tally = Tally(deployment=self._id)
-            self._tally_known = True
+        return self._tally.people_base()
 
     def save_tally(self, seen: dict[str, dict[str, int]]) -> None:
         """Add what was counted since the last call."""
-        self._load_tally()
-        for camera, counted in seen.items():
-            before = self._counted.get(camera, {})
-            new = {key: max(0, count - before.get(key, 0)) for key, count in counted.items()}
-            people = new.pop("people", 0)
-            self._tally.add(camera, people, None, **new)
-            self._counted[camera] = dict(counted)
-        self._tally.save(self.config.alerts.state_dir)
+        self._tally.keep(seen)
 
     def guard(self, people_seen: int) -> GuardFacts:
         """Judge what officers decided, as the journal has it."""
@@ -227,53 +184,8 @@ class LiveDeployment:
 
     def kept_until(self) -> datetime | None:
         """From the state of an ended deployment."""
-        return end.purge_due(self.config)
+        return purge.due_at(self.config)
 
     def purge(self) -> None:
         """Delete what is due, and say so."""
-        log.info("purge", result=end.purge(self.config).sentence)
-
-    def hub_spec(self, runtime: Path) -> WorkerSpec:
-        """The hub, which keeps the report's counts before it purges what they are counted from."""
-        keep = functools.partial(counts.keep, self.config)
-        settings = HubSettings.from_config(self.config, runtime, keep)
-        return WorkerSpec("hub", "appliance.stream.hub:serve", settings)
-
-    def console_spec(self, runtime: Path) -> WorkerSpec | None:
-        """The console, a room above this one: named, never imported."""
-        if self.config.console is None:
-            return None
-        given = {"config": self.config, "runtime": runtime, "demo_token": self._demo_token}
-        recipe = Recipe("appliance.console.settings:ConsoleSettings.from_config", given)
-        return WorkerSpec("console", "appliance.console.server:serve", recipe)
-
-    def camera_spec(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
-        """A camera that opens the accepted copy of the list."""
-        camera = next(camera for camera in self.config.cameras if camera.name == name)
-
-        section = self.config.watchlist
-        sealed_list = section.model_copy(
-            update={"file": sealed, "builders": section.builders_dir, "approvers": section.approvers_dir}
-        )
-
-        def settings() -> Recipe:
-            given = {
-                "camera": camera,
-                "models": self.config.models,
-                "matching": self.config.matching,
-                "redaction": self.config.redaction,
-                "watchlist": sealed_list,
-                "deployment": self._id,
-                "location": self.config.deployment.location,
-                "runtime": runtime,
-                "run_id": self.run_id,
-                "ends": authority.window(self.config, self._store.peek()).ends,
-            }
-            return Recipe("appliance.camera.process:CameraSettings", given)
-
-        return WorkerSpec(f"camera/{name}", "appliance.camera.process:serve", settings)
-
-
-def _standing(state: DeploymentState | None) -> bool:
-    """Whether only the clock ended it."""
-    return state is not None and state.revocation is None and state.phase in ("waiting", "running")
+        log.info("purge", result=purge.purge(self.config).sentence)

@@ -10,23 +10,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 import psutil
 
 from appliance import __version__
-from appliance.alerts.messages import Degradation, Status
+from appliance.alerts.messages import Degradation, Phase, Status
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
+from appliance.deployment.authority import Window
 from appliance.supervision import health
-from appliance.supervision.deployment_port import GuardFacts, Window
+from appliance.supervision.deployment_port import GuardFacts
 from appliance.supervision.health import CameraView
 from appliance.supervision.list_watch import ListWatch
 from appliance.supervision.metrics import CounterTotals, Gauge
 from appliance.supervision.summary import CameraSummary, Summary
 from appliance.supervision.workers import Worker
 
-Phase = Literal["waiting", "running", "ended", "purged"]
 CODES = ("camera", "console", "disk", "end", "guard", "hub", "provider", "recall", "watchlist", "window")
 """Every code of a degradation, so that each has a series from the start."""
 

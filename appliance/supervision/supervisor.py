@@ -22,9 +22,10 @@ from appliance.config.live import Config
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuditError, LfrError
 from appliance.core.heartbeat import Heartbeat, Instructions
+from appliance.deployment import authority
 from appliance.supervision.addresses import require_free
 from appliance.supervision.channel import SupervisorChannel
-from appliance.supervision.deployment_port import DeploymentPort, Window
+from appliance.supervision.deployment_port import DeploymentPort
 from appliance.supervision.health import CameraView
 from appliance.supervision.list_watch import ListWatch
 from appliance.supervision.loop import Due, Intervals, Signals, Stopped
@@ -67,8 +68,7 @@ class Supervisor:
         self.deployment = deployment
         self.intervals = intervals or Intervals()
         self.summary: Summary | None = None
-        window = Window(config.deployment.starts, config.deployment.ends)
-        self.status = RunStatus(config, clock, CounterTotals(), window)
+        self.status = RunStatus(config, clock, CounterTotals(), authority.window(config))
         self._policy = policy or RestartPolicy()
         self._notifier = notifier or Notifier()
         self._signals = Signals()
@@ -114,18 +114,18 @@ class Supervisor:
     def _run_in(self, runtime: Path) -> int:
         it, deployment = self.status, self.deployment
         self._list = it.sealed = ListWatch(self.config.watchlist.file, runtime, deployment, self._audit)
-        self._hub = it.hub = Worker(deployment.hub_spec(runtime), self._policy)
-        console = deployment.console_spec(runtime)
+        self._hub = it.hub = Worker(deployment.specs.hub(runtime), self._policy)
+        console = deployment.specs.console(runtime)
         it.console = Worker(console, self._policy) if console else None
         if it.over:
             if not self._start_late():
                 return 0
         else:
             deployment.require()
-            self._exporter.categories = tuple(sorted(self._list.open().counts))
+            self._exporter.categories = tuple(sorted(self._list.open().used.by_category))
             it.people_base = deployment.people_base()
         names = [camera.name for camera in self.config.cameras]
-        specs = [deployment.camera_spec(name, runtime, self._list.accepted) for name in names]
+        specs = [deployment.specs.camera(name, runtime, self._list.accepted) for name in names]
         it.views = [CameraView(Worker(spec, self._policy)) for spec in specs]
         require_free(self.config)
         self._channel = SupervisorChannel(runtime)
@@ -298,7 +298,7 @@ class Supervisor:
             log.error("the change of the watchlist could not be recorded", reason=str(error))
             return
         if changed and self._list.facts:
-            self._exporter.categories = tuple(sorted(self._list.facts.counts))
+            self._exporter.categories = tuple(sorted(self._list.facts.used.by_category))
 
     def _keep_tally(self) -> None:
         """Write down who was counted; on a full disk the counts wait in memory, and everything else goes on."""

@@ -19,7 +19,7 @@ from appliance.audit.record import AuditRecord
 from appliance.core.errors import ActRefused, AuditError
 from appliance.deployment.ending import certificate
 from appliance.deployment.report import incidents
-from appliance.deployment.state import Store
+from appliance.deployment.store import Store
 
 ROOT = Path(appliance.__file__).parent
 MODULES = [path for path in sorted(ROOT.rglob("*.py")) if path.parent != ROOT / "audit" or path.stem == "record"]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from appliance.cli import deployment as commands
 from appliance.core.errors import LfrError
-from appliance.deployment.state import Store
+from appliance.deployment.store import Store
 
 commands_app = typer.Typer()
 commands.register(commands_app)

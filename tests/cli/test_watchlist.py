@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import typer
+from present import present
 
 from appliance import cli
 from appliance.audit.act import APPLIANCE
@@ -13,7 +14,8 @@ from appliance.audit.acts import WatchlistOpen
 from appliance.cli import commands, keys, watchlist
 from appliance.config.live import parse
 from appliance.core.clock import utc_now
-from appliance.deployment.state import Store, UsedList, add_list
+from appliance.deployment.list_facts import UsedList
+from appliance.deployment.store import Store
 from appliance.lab.simulation import scenario
 
 
@@ -108,7 +110,7 @@ def test_verify_knows_the_newest_list_that_the_appliance_has_used(tmp_path: Path
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     used = UsedList(digest="d", sequence=7, opened_at=utc_now(), entries=1)
-    store.change(lambda state: add_list(state, used), WatchlistOpen(digest="d", entries=1), APPLIANCE)
+    store.change(lambda state: present(state).with_list(used), WatchlistOpen(digest="d", entries=1), APPLIANCE)
     assert watchlist._policy(opened, config, None, None, None, None).min_sequence == 7
 
 

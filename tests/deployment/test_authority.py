@@ -4,13 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from present import present
 
 from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import DeploymentStart
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError
 from appliance.deployment import authority
-from appliance.deployment.state import Store
+from appliance.deployment.store import Store
 
 MODEL = 0.55
 
@@ -82,7 +83,8 @@ def test_a_threshold_other_than_the_models_needs_a_name_and_a_reason(
 
 
 def test_the_window_is_open_from_its_start_to_before_its_end(config: Any) -> None:
-    starts, ends = found = authority.window(config)
+    found = authority.window(config)
+    starts, ends = found.starts, found.ends
     assert [found.at(at) for at in (starts - timedelta(seconds=1), starts, ends - timedelta(seconds=1), ends)] == [
         "waiting", "open", "open", "ended",
     ]  # fmt: skip
@@ -105,13 +107,13 @@ def test_an_extension_moves_the_end_and_is_recorded(config: Any, now: Any) -> No
 def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config: Any, config: Any, now: Any) -> None:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
-    starts, ends = authority.window(config)
+    starts, ends = config.deployment.starts, config.deployment.ends
     later = make_config(deployment__ends=(ends + timedelta(hours=3)).isoformat())
     assert (
         authority.window(later, store.load()).ends == later.deployment.ends
     )  # before the start it may still be put right
     store.change(
-        lambda state: state.model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
+        lambda state: present(state).model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
         DeploymentStart(deployment="croydon-1"),
         APPLIANCE,
     )
@@ -165,3 +167,25 @@ def test_looking_each_second_for_lost_authority_is_cheap(config: Any, now: Any) 
     for _ in range(200):
         authority.lost(config, store, now)
     assert (time.perf_counter() - began) / 200 < 0.005
+
+
+def test_the_present_window_says_why_it_is_over_before_its_time_and_not_when_the_clock_ends_it(
+    config: Any, now: Any
+) -> None:
+    store = Store(config.alerts.state_dir)
+    store.take_up(config)
+    ends = config.deployment.ends
+    assert authority.current_window(config, store, now).over == ""
+    assert authority.current_window(config, store, ends).over == ""
+    authority.revoke(config, "B. Lowe", "a complaint", now)
+    assert authority.current_window(config, store, now).over == "revoked by B. Lowe: a complaint"
+    assert authority.current_window(config, store, ends).over == "revoked by B. Lowe: a complaint"
+
+
+def test_damage_to_the_state_ends_the_present_window(config: Any, now: Any) -> None:
+    store = Store(config.alerts.state_dir)
+    store.take_up(config)
+    store.path.write_text("{}")
+    found = authority.current_window(config, store, now)
+    assert found.ends == config.deployment.ends
+    assert "something else changed it" in found.over

@@ -4,14 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from present import present
 
 from appliance.alerts.messages import Sighting, new_id
 from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import WatchlistOpen
 from appliance.core.errors import AuthorityError
 from appliance.deployment import blue_list
+from appliance.deployment.list_facts import UsedList
 from appliance.deployment.report import counts
-from appliance.deployment.state import Store, UsedList, add_list
+from appliance.deployment.store import Store
 
 
 def walk(n: Any, at: Any, entry: Any = "BLUE-1", camera: Any = "north") -> Any:
@@ -72,7 +74,7 @@ def opened(config: Any, now: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     listed = UsedList(digest="d", opened_at=now, entries=3, blue_ids=("BLUE-1",))
-    store.change(lambda state: add_list(state, listed), WatchlistOpen(digest="d", entries=3), APPLIANCE)
+    store.change(lambda state: present(state).with_list(listed), WatchlistOpen(digest="d", entries=1), APPLIANCE)
     return config
 
 

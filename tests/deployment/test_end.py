@@ -15,21 +15,22 @@ from typing import Any
 import pytest
 from present import present
 
+from appliance.alerts.journal import Journal
 from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import DeploymentStart
 from appliance.audit.record import AuditRecord
-from appliance.core.errors import AuthorityError, LfrError
+from appliance.core.errors import AuthorityError
 from appliance.deployment import end, running
-from appliance.deployment.ending import certificate, destroy
+from appliance.deployment.ending import certificate, destroy, remains
 from appliance.deployment.ending.search import scan
 from appliance.deployment.report import counts
-from appliance.deployment.state import Store
+from appliance.deployment.store import Store
 from appliance.security.encryption import shred
 
 
 @pytest.fixture
 def needles(secret: Any, sealed: Any) -> Any:
-    key_bytes = end._bech32_bytes(secret.decode())
+    key_bytes = remains._bech32_bytes(secret.decode())
     return {"key": secret, "key bytes": key_bytes, "list": sealed[100_000:100_064]}
 
 
@@ -37,7 +38,7 @@ def started(config: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     start = DeploymentStart(deployment=config.deployment.id)
-    return store.change(lambda state: state.model_copy(update={"phase": "running"}), start, APPLIANCE)
+    return store.change(lambda state: present(state).model_copy(update={"phase": "running"}), start, APPLIANCE)
 
 
 def test_the_end_destroys_key_list_and_companions_and_nothing_else(
@@ -267,85 +268,12 @@ def test_another_deployments_state_is_not_ended_by_this_configuration(on_disk: A
     assert on_disk.watchlist.key.exists()
 
 
-def test_a_late_start_ends_what_should_have_ended_and_purges_what_is_due(on_disk: Any, journal: Any, now: Any) -> None:
-    started(on_disk)
-    assert end.settle(on_disk, now=now + timedelta(hours=1)) == []
-    done = end.settle(on_disk, now=now + timedelta(hours=5))
-    assert "the end time came while the appliance was off" in done[0]
-    assert not on_disk.watchlist.key.exists()
-    assert counts.alerts_held(on_disk) == 5
-    assert end.purge_due(on_disk) == now + timedelta(hours=29)
-    assert "5 alerts were purged" in end.settle(on_disk, now=now + timedelta(hours=40))[0]
-    state_dir = on_disk.alerts.state_dir
-    assert [name for name in ("journal.db", "journal.db-wal", "journal.key") if (state_dir / name).exists()] == []
-    assert present(Store(state_dir).load()).phase == "purged"
-    assert counts.load(on_disk).alerts == 5
-    assert present(certificate.load(on_disk)).alerts_purged == 5
-    assert end.settle(on_disk, now=now + timedelta(hours=41)) == []
-
-
-def test_a_list_whose_deployment_never_started_is_left_alone_by_a_late_start(on_disk: Any, now: Any) -> None:
-    assert end.settle(on_disk, now=now + timedelta(days=2)) == []
-    assert on_disk.watchlist.key.exists()
-
-
 def test_the_certificate_says_on_top_when_there_was_nothing_left_to_search_for(on_disk: Any) -> None:
     for path in (on_disk.watchlist.key, on_disk.watchlist.file):
         path.unlink()
     end.end(on_disk)
     page = (on_disk.alerts.state_dir / "certificate.html").read_text()
     assert page.index("No remains could be searched for") < page.index("<h2>What was destroyed")
-
-
-@pytest.mark.parametrize("damage", ['{"phase": "ended"}', "", None])
-def test_a_late_start_ends_what_started_although_its_state_cannot_be_believed(
-    on_disk: Any, now: Any, damage: Any
-) -> None:
-    started(on_disk)
-    path = Store(on_disk.alerts.state_dir).path
-    path.unlink()
-    if damage is not None:
-        path.write_text(damage)
-    assert end.settle(on_disk, now=now + timedelta(hours=1)) == []
-    assert on_disk.watchlist.key.exists()
-    assert "cannot be believed" in end.settle(on_disk, now=now + timedelta(hours=5))[0]
-    assert not on_disk.watchlist.key.exists()
-    assert end.settle(on_disk, now=now + timedelta(hours=5)) == []
-
-
-def test_an_interrupted_end_is_continued_by_a_late_start(on_disk: Any) -> None:
-    process = multiprocessing.get_context("fork").Process(target=die_at, args=(on_disk, 3))
-    process.start()
-    process.join(20)
-    assert end.settle(on_disk)
-    assert present(Store(on_disk.alerts.state_dir).load()).phase in ("ended", "purged")
-
-
-def test_alerts_are_purged_one_by_one_as_their_time_comes(on_disk: Any, journal: Any, now: Any) -> None:
-    end.end(on_disk, now=now)
-    purged = end.purge(on_disk, now=now + timedelta(hours=24) - timedelta(minutes=25))
-    assert purged.alerts == 3
-    assert counts.alerts_held(on_disk) == 2
-    assert counts.freeze(on_disk).alerts == 5
-    assert sum(counts.load(on_disk).slots["north"].values()) == 3
-
-
-def test_everything_may_be_purged_early_but_not_before_the_end(on_disk: Any, journal: Any) -> None:
-    with pytest.raises(LfrError, match="has not ended"):
-        end.purge(on_disk, everything=True)
-    end.end(on_disk)
-    assert end.purge(on_disk, "Insp. Okafor", everything=True).destroyed
-    assert not (on_disk.alerts.state_dir / "journal.db").exists()
-
-
-def test_a_journal_that_cannot_be_read_is_destroyed_when_its_time_is_over(on_disk: Any, journal: Any, now: Any) -> None:
-    end.end(on_disk, now=now)
-    (on_disk.alerts.state_dir / "journal.db").write_bytes(b"this is no database " * 500)
-    assert end.purge_due(on_disk) == now + timedelta(hours=24)
-    with pytest.raises(LfrError):
-        end.purge(on_disk, now=now + timedelta(hours=1))
-    assert end.purge(on_disk, now=now + timedelta(hours=25)).destroyed
-    assert not (on_disk.alerts.state_dir / "journal.key").exists()
 
 
 def test_the_report_is_written_by_the_end_also_with_a_damaged_journal(on_disk: Any, journal: Any, now: Any) -> None:
@@ -372,3 +300,30 @@ def test_the_certificate_says_what_it_cannot_promise_and_holds_the_anchor(on_dis
     assert AuditRecord(on_disk.alerts.state_dir).verify(anchor=made["audit_head"]).ok
     assert secret.decode() not in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_where_no_alert_is_kept_the_end_purges_the_journal_too_and_says_so(on_disk: Any) -> None:
+    Journal.open(on_disk.alerts.state_dir).close()
+    done = end.end(on_disk)
+    assert done.kept_until is None
+    assert done.purged is not None
+    assert done.purged.destroyed
+    assert not (on_disk.alerts.state_dir / "journal.db").exists()
+    assert {path.name for path in done.files} == {
+        "certificate.html", "certificate.json", "report-public.html", "report-public.json", "report-full.html",
+        "report-full.json",
+    }  # fmt: skip
+
+
+def test_where_alerts_are_kept_the_end_says_until_when_and_leaves_them(on_disk: Any, journal: Any, now: Any) -> None:
+    done = end.end(on_disk, now=now)
+    assert (done.kept_until, done.purged) == (now + timedelta(hours=24), None)
+    assert counts.alerts_held(on_disk) == 5
+
+
+def test_an_end_that_is_not_complete_purges_nothing(on_disk: Any, tmp_path: Path, secret: Any) -> None:
+    Journal.open(on_disk.alerts.state_dir).close()
+    (tmp_path / "tmp" / "backup.txt").write_bytes(secret)
+    done = end.end(on_disk)
+    assert (done.complete, done.purged) == (False, None)
+    assert (on_disk.alerts.state_dir / "journal.db").exists()

@@ -289,7 +289,7 @@ class TestReaders:
         with pytest.raises(RequestRefused, match="says match or no_match"):
             client.decide(decision(made.id, value="arrested"))
 
-    def test_acts_reach_the_audit_record(self, client: Any, acts: list[Any]) -> None:
+    def test_acts_reach_the_audit_record(self, hub: Any, client: Any) -> None:
         client.record("view.alert", "PC Singh", {"alert": "a-1"})
         (act,) = recorded(hub.settings.state_dir)
         assert (act.act, act.by, act.details) == ("view.alert", "PC Singh", {"alert": "a-1"})

@@ -17,7 +17,8 @@ from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError, ProviderError, WatchlistError
 from appliance.deployment import authority
 from appliance.deployment.ending import certificate
-from appliance.deployment.state import Store, Tally
+from appliance.deployment.store import Store
+from appliance.deployment.tally import Tally
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.payload import Payload
 from appliance.gallery.watchlist.sealed import seal
@@ -88,7 +89,7 @@ def watching(live: LiveDeployment, runtime: Path) -> ListWatch:
 def test_a_list_is_recorded_by_ids_and_counts_and_its_change_by_the_difference(live: Any, tmp_path: Path) -> None:
     watch = watching(live, tmp_path)
     facts = watch.open()
-    assert (facts.ids, facts.counts, facts.sequence) == (frozenset({"N-1", "N-2"}), {"theft": 2}, 5)
+    assert (facts.ids, facts.used.by_category, facts.sequence) == (frozenset({"N-1", "N-2"}), {"theft": 2}, 5)
     build(live.config, ["N-2", "N-3"], sequence=6)
     assert [watch.poll() for _ in range(2)] == [False, True], "a change is believed at the second look"
     change = next(record for record in acts_of(live) if record.act == "watchlist.change")
@@ -209,13 +210,3 @@ def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(live: Any)
     late.end("again")
     late.purge()
     assert late.kept_until() is None
-
-
-def test_worker_specs_name_rooms_above_without_importing_them(live: Any, tmp_path: Path) -> None:
-    spec = live.camera_spec("north", tmp_path, tmp_path / "accepted.lfrw")
-    recipe = spec.settings()
-    assert recipe.given["watchlist"].file == tmp_path / "accepted.lfrw"
-    assert recipe.given["watchlist"].builders_dir == live.config.watchlist.builders_dir
-    assert recipe.make().process == spec.name
-    assert live.console_spec(tmp_path) is None
-    assert live.hub_spec(tmp_path).settings.deployment == "test"

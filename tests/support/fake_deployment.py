@@ -16,7 +16,9 @@ from typing import Any
 from appliance.config import live as configuration
 from appliance.core.errors import LfrError, WatchlistError
 from appliance.core.telemetry import configure_logging
-from appliance.supervision.deployment_port import GuardFacts, ListFacts, Window
+from appliance.deployment.authority import Window
+from appliance.deployment.list_facts import OpenedList, UsedList
+from appliance.supervision.deployment_port import GuardFacts
 from appliance.supervision.loop import Intervals
 from appliance.supervision.supervisor import Supervisor
 from appliance.supervision.workers import RestartPolicy, WorkerSpec
@@ -51,7 +53,7 @@ class FakeRooms:
     def require(self) -> None:
         pass
 
-    def open_list(self, path: Path) -> ListFacts:
+    def open_list(self, path: Path) -> OpenedList:
         text = path.read_text()
         sequence, *ids = text.split()
         if not sequence.isdigit():
@@ -59,13 +61,17 @@ class FakeRooms:
         if int(sequence) < self._newest:
             raise WatchlistError("The watchlist is older than the one before.")
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return ListFacts(digest, int(sequence), frozenset(ids), {"theft": len(ids)})
+        counts = {"theft": len(ids)}
+        used = UsedList(
+            digest=digest, sequence=int(sequence), opened_at=datetime.now(UTC), entries=len(ids), by_category=counts
+        )
+        return OpenedList(used, frozenset(ids))
 
     def _need_room(self) -> None:
         if (self.folder / "disk-full").exists():
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    def list_opened(self, facts: ListFacts, before: ListFacts | None) -> None:
+    def list_opened(self, facts: OpenedList, before: OpenedList | None) -> None:
         self._need_room()
         self._newest = facts.sequence
         known = before.ids if before else frozenset()
@@ -115,13 +121,17 @@ class FakeRooms:
         }
         return WorkerSpec(process, "fake_worker:serve", settings)
 
-    def hub_spec(self, runtime: Path) -> WorkerSpec:
+    @property
+    def specs(self) -> "FakeRooms":
+        return self
+
+    def hub(self, runtime: Path) -> WorkerSpec:
         return self._spec("hub", runtime)
 
-    def console_spec(self, runtime: Path) -> WorkerSpec | None:
+    def console(self, runtime: Path) -> WorkerSpec | None:
         return self._spec("console", runtime) if "console" in self.scenario["config"] else None
 
-    def camera_spec(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
+    def camera(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
         return self._spec(f"camera/{name}", runtime)
 
 

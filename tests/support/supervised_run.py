@@ -73,7 +73,7 @@ class Run:
     def events(self) -> list[str]:
         return [json.loads(line)["event"] for line in self.log().splitlines() if line.startswith("{")]
 
-    def acts(self) -> list[dict]:
+    def acts(self) -> list[dict[str, Any]]:
         """What the audit record holds, then what the deployment was asked to do."""
         recorded = [{"act": one.act, **one.details} for one in AuditRecord(self.folder / "state").records()]
         path = self.folder / "acts.jsonl"

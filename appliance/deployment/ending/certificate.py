@@ -12,17 +12,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, FieldSerializationInfo, field_serializer
 
 from appliance import __version__
 from appliance.audit.chain import AuditLine
 from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import Moment, utc_now
+from appliance.deployment.list_facts import UsedList
 from appliance.deployment.pages import render
-from appliance.deployment.state import Store, write_atomic
+from appliance.deployment.store import Store, write_atomic
 
-PAGE: Final = "quality report with photos"
+QUALITY_REPORT: Final = "quality report with photos"
 """What is destroyed before the end already, when recognition starts."""
 FLASH: Final = (
     "A flash disk (SSD, memory card) may keep old copies of overwritten blocks that no program can reach: it spreads "
@@ -51,6 +52,7 @@ CUT_OFF: Final = (
     "The end was interrupted after the key had been overwritten and was continued later; the key's bytes could then no "
     "longer be searched for."
 )
+_TOLD_OF_A_LIST: Final = ("digest", "sequence", "entries", "opened_at")
 
 
 class Destroyed(BaseModel):
@@ -79,15 +81,6 @@ class Search(BaseModel):
     unread_examples: list[str] = Field(default_factory=list)
 
 
-class ListFacts(BaseModel):
-    """The watchlists that the destroyed key opened."""
-
-    digest: str
-    sequence: int
-    entries: int
-    opened_at: Moment
-
-
 class Certificate(BaseModel):
     """The certificate as JSON holds it.
 
@@ -95,6 +88,8 @@ class Certificate(BaseModel):
     ----------
     complete
         Everything is gone and the search found nothing.
+    lists
+        The watchlists that the destroyed key opened; the document names them by digest, sequence and entries only.
     audit_n, audit_head
         Number and hash of the audit record's newest act; keep them elsewhere, `lfr audit verify --head` checks them.
     """
@@ -112,13 +107,18 @@ class Certificate(BaseModel):
     problems: list[str]
     destroyed: list[Destroyed]
     search: Search | None
-    lists: list[ListFacts]
+    lists: list[UsedList]
     alerts_kept_until: Moment | None
     alerts_purged_at: Moment | None
     alerts_purged: int
     remarks: list[str]
     audit_n: int
     audit_head: str
+
+    @field_serializer("lists")
+    def _told_of_lists(self, lists: list[UsedList], info: FieldSerializationInfo) -> list[dict[str, Any]]:
+        facts = [one.model_dump(mode=info.mode, include=set(_TOLD_OF_A_LIST)) for one in lists]
+        return [{name: fact[name] for name in _TOLD_OF_A_LIST} for fact in facts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,8 @@ def _acts(audit: AuditRecord) -> _Acts:
     for record in audit.records():
         if record.act in ("end.begin", "deployment.open"):
             begun = record.act == "end.begin"
-            acts = _Acts([wipe for wipe in acts.wipes if begun and wipe.details.get("what") == PAGE], [], [], 0)
+            before = [wipe for wipe in acts.wipes if wipe.details.get("what") == QUALITY_REPORT]
+            acts = _Acts(before if begun else [], [], [], 0)
             if record.act == "deployment.open":
                 purged = 0
         elif record.act == "wipe":
@@ -193,7 +194,7 @@ def _swap_in_use() -> bool:
 
 def build(config: Config, store: Store, now: datetime | None = None) -> Certificate:
     """Put the certificate together from state and audit record."""
-    state = store.peek()
+    state = store.read_unverified()
     acts = _acts(store.audit)
     items = _items(acts.wipes)
     search = Search(at=acts.scans[-1].at, **_search_facts(acts.scans[-1])) if acts.scans else None
@@ -223,7 +224,7 @@ def build(config: Config, store: Store, now: datetime | None = None) -> Certific
         problems=problems,
         destroyed=items,
         search=search,
-        lists=[ListFacts(**one.model_dump(include={"digest", "sequence", "entries", "opened_at"})) for one in lists],
+        lists=list(lists),
         alerts_kept_until=state.purge_at if state else None,
         alerts_purged_at=state.purged_at if state else None,
         alerts_purged=acts.purged,

@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import Wipe
+from appliance.config.live import Config
 from appliance.deployment.ending import certificate
 from appliance.deployment.running import Step
-from appliance.deployment.state import Store
+from appliance.deployment.store import Store
+from appliance.gallery.watchlist.sealed import companions
 from appliance.security.encryption import shred
 
 _RUNTIME_GLOB: Final = "lfr-*"
@@ -66,7 +68,7 @@ class Destroyer:
             return
         self._record("done", facts)
 
-    def settle(self) -> None:
+    def record_what_is_gone(self) -> None:
         """Record as done what an interrupted end had begun and is gone."""
         for item in certificate.wiped(self._store.audit):
             if not item.done and not exists(Path(item.path)):
@@ -75,6 +77,16 @@ class Destroyer:
 
     def _record(self, stage: str, facts: Mapping[str, Any]) -> None:
         self._store.audit.append(Wipe(stage=stage, **facts), APPLIANCE)
+
+
+def sealed_files(config: Config) -> list[Path]:
+    """The sealed watchlist, there or not, and the companions that are there."""
+    return list(dict.fromkeys([config.watchlist.file, *companions(config.watchlist.file)]))
+
+
+def left_over(config: Config) -> list[Path]:
+    """What is there of sealing key, watchlist and companions."""
+    return [path for path in (config.watchlist.key, *sealed_files(config)) if exists(path)]
 
 
 def _sha256(path: Path) -> str:

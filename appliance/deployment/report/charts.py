@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from markupsafe import Markup, escape
 
 from appliance.deployment.guard import one_in
-from appliance.deployment.state import SLOT_MINUTES, slot_of
+from appliance.deployment.tally import SLOT_MINUTES, slot_of
 
 _WIDTH = 720
 _PEOPLE, _ALERT, _OUT, _LIMIT, _GRID, _INK = "#9dbbd6", "#b4540a", "#f1d9d6", "#a3261f", "#d5dae0", "#1f4e79"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from appliance.core.clock import Moment
-from appliance.deployment.state import UsedList
+from appliance.deployment.list_facts import UsedList
 
 
 class Rate(BaseModel):
@@ -148,7 +148,7 @@ class ActRow(BaseModel):
     text: str
 
 
-class Walk(BaseModel):
+class WalkRow(BaseModel):
     """A blue-list walk and what became of it."""
 
     entry: str
@@ -179,7 +179,7 @@ class FullReport(BaseModel):
     seconds: dict[str, Seconds]
     lists: list[UsedList]
     list_changes: list[ActRow]
-    walks: list[Walk]
+    walks: list[WalkRow]
     outages: list[str]
     restarts: dict[str, int]
     acts: list[ActRow]

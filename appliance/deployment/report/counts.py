@@ -20,7 +20,8 @@ from appliance.core.errors import JournalError, LfrError
 from appliance.deployment import blue_list
 from appliance.deployment.report import decisions, incidents
 from appliance.deployment.report.contents import DecisionRow, Seconds
-from appliance.deployment.state import slot_of, write_atomic
+from appliance.deployment.store import write_atomic
+from appliance.deployment.tally import slot_of
 
 _log = structlog.get_logger()
 

@@ -34,9 +34,11 @@ from appliance.deployment.report.contents import (
     PublicOutage,
     PublicReport,
     Rate,
-    Walk,
+    WalkRow,
 )
-from appliance.deployment.state import DeploymentState, Store, Tally, write_atomic
+from appliance.deployment.state import DeploymentState
+from appliance.deployment.store import Store, write_atomic
+from appliance.deployment.tally import Tally
 
 
 def _rate(cases: int, of: int, what: str, among: str) -> Rate:
@@ -71,7 +73,7 @@ class _Sources:
     def __init__(self, config: Config, now: datetime) -> None:
         self.config, self.now = config, now
         self.store = Store(config.alerts.state_dir)
-        state = self.store.peek()
+        state = self.store.read_unverified()
         self.state: DeploymentState | None = state if state and state.deployment == config.deployment.id else None
         tally = Tally.load(config.alerts.state_dir)
         self.tally = tally if tally.deployment == config.deployment.id else Tally()
@@ -90,7 +92,7 @@ class _Sources:
 def _public(src: _Sources) -> PublicReport:
     config, state, counts = src.config, src.state, src.figures
     record, lists = config.deployment, src.state.lists if src.state else ()
-    starts, ends = authority.window(config, state)
+    window = authority.window(config, state)
     seen = src.tally.people_seen
     in_use = lists[-1] if lists else None
     names = sorted({*counts.by_category, *(in_use.by_category if in_use else {})})
@@ -106,8 +108,8 @@ def _public(src: _Sources) -> PublicReport:
         legal_basis=record.legal_basis,
         authorised_by_rank=record.authorised_by.rank,
         authorised_at=record.authorised_by.at,
-        starts=starts,
-        ends=ends,
+        starts=window.starts,
+        ends=window.ends,
         extensions=len(state.extensions) if state else 0,
         phase=state.phase if state else "waiting",
         ran=src.incidents.ran,
@@ -214,7 +216,7 @@ def _full(src: _Sources) -> FullReport:
         lists=list(state.lists) if state else [],
         list_changes=[_row(one) for one in src.records if one.act == "watchlist.change"],
         walks=[
-            Walk(entry=one.walk.entry, camera=one.walk.camera, at=one.walk.at, by=one.walk.by, result=one.result)
+            WalkRow(entry=one.walk.entry, camera=one.walk.camera, at=one.walk.at, by=one.walk.by, result=one.result)
             for one in src.blue.outcomes
         ],
         outages=[
@@ -342,8 +344,14 @@ def write(
     ----------
     folder
         Default: the state folder. Others may read the public ones; the full ones have mode 0600.
+
+    Raises
+    ------
+    LfrError
+        The state folder knows nothing of this deployment, or the journal is there but cannot be read.
     """
     now = now or utc_now()
+    Store(config.alerts.state_dir).require_known(config.deployment.id)
     src = _Sources(config, now)
     report = _full(src)
     drawings = _drawings(report, src.incidents.outages, now)

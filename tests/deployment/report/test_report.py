@@ -22,10 +22,12 @@ from appliance.audit.acts import (
 )
 from appliance.audit.record import AuditRecord, record_purge
 from appliance.core.errors import JournalError
-from appliance.deployment import blue_list, end
+from appliance.deployment import blue_list, end, purge
 from appliance.deployment.ending import certificate
+from appliance.deployment.list_facts import UsedList
 from appliance.deployment.report import charts, counts, report
-from appliance.deployment.state import Store, Tally, UsedList, add_list
+from appliance.deployment.store import Store
+from appliance.deployment.tally import Tally
 from appliance.supervision.live_deployment import LiveDeployment
 
 
@@ -39,13 +41,15 @@ def lived(on_disk: Any, journal: Any, now: Any) -> Any:
         by_category={"violence": 300, "missing": 150, "court_warrant": 50}, by_response={"red": 500},
         builder="intel-desk", approvals=("A. Shah", "R. Lowe"),
     )  # fmt: skip
-    store.change(lambda state: add_list(state, listed), WatchlistOpen(digest="ab" * 32, entries=500), APPLIANCE)
+    store.change(
+        lambda state: present(state).with_list(listed), WatchlistOpen(digest="ab" * 32, entries=500), APPLIANCE
+    )
     facts = {
         "phase": "running", "started_at": now - timedelta(hours=1), "threshold": 0.55, "model_threshold": 0.55,
         "models": {"detector": "centerface@0918", "embedder": "mobilefacenet@87aa"},
     }  # fmt: skip
     start = DeploymentStart(deployment=on_disk.deployment.id)
-    store.change(lambda state: state.model_copy(update=facts), start, APPLIANCE)
+    store.change(lambda state: present(state).model_copy(update=facts), start, APPLIANCE)
     happened: tuple[tuple[int, Act], ...] = (
         (-30, CameraDown(camera="south-7", detail="no picture for 5 s")),
         (-18, CameraUp(camera="south-7")),
@@ -125,7 +129,7 @@ def test_the_full_one_tells_who_decided_what_and_that_the_record_is_whole(lived:
 def test_the_figures_survive_wipe_and_purge(lived: Any, now: Any) -> None:
     before = report.build(lived).public
     end.end(lived)
-    end.purge(lived, now=now + timedelta(hours=30))
+    purge.purge(lived, now=now + timedelta(hours=30))
     after = report.build(lived)
     assert not counts.journal_exists(lived)
     same = {
@@ -146,7 +150,7 @@ def test_the_figures_survive_wipe_and_purge(lived: Any, now: Any) -> None:
 
 def test_what_a_running_hub_purges_stays_in_the_figures(lived: Any, now: Any) -> None:
     before = report.build(lived)
-    spec = LiveDeployment(lived).hub_spec(lived.alerts.state_dir)
+    spec = LiveDeployment(lived).specs.hub(lived.alerts.state_dir)
     (lived.alerts.state_dir / counts.FIGURES_FILE).unlink()
     audit = AuditRecord(lived.alerts.state_dir)
     audit.append(DecisionMade(kind="operator", decision="d-1", alert="a", seconds_taken=9.0), "PC Lee")
