@@ -77,3 +77,22 @@ def test_a_secret_is_not_in_a_repr(tmp_path: Path) -> None:
 def test_a_name_that_cannot_stand_in_a_record_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(SecretError):
         keys.new_signer(tmp_path, "a", name)
+
+
+def test_a_passphrase_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "words"
+    path.write_bytes(b"correct horse\r\nnot this\n")
+    path.chmod(0o600)
+    assert keys.read_passphrase(path) == "correct horse"
+    assert keys.read_passphrase(None) is None
+
+
+@pytest.mark.parametrize(("content", "mode"), [(b"", 0o600), (b"\nx", 0o600), (b"\xff\xfe", 0o600), (b"words", 0o644)])
+def test_no_passphrase_is_read_from_a_file_that_holds_none_or_that_others_may_read(
+    tmp_path: Path, content: bytes, mode: int
+) -> None:
+    path = tmp_path / "words"
+    path.write_bytes(content)
+    path.chmod(mode)
+    with pytest.raises(SecretError):
+        keys.read_passphrase(path)

@@ -25,7 +25,7 @@ from appliance.core.errors import JournalError
 from appliance.deployment import blue_list, end, purge
 from appliance.deployment.ending import certificate
 from appliance.deployment.list_facts import UsedList
-from appliance.deployment.report import charts, counts, report
+from appliance.deployment.report import counts, report
 from appliance.deployment.store import Store
 from appliance.deployment.tally import Tally
 from appliance.supervision.live_deployment import LiveDeployment
@@ -189,29 +189,3 @@ def test_writing_is_recorded_and_the_full_one_is_for_its_owner_only(lived: Any, 
     last = list(Store(lived.alerts.state_dir).audit.records())[-1]
     assert (last.act, last.by) == ("report", "Insp. Okafor")
     assert json.loads(files[1].read_text())["deployment"] == "croydon-1"
-
-
-@pytest.mark.parametrize(
-    ("value", "low", "high", "limit"),
-    [
-        (None, 0.0, 1.0, 0.001),
-        (0.0, 0.0, 2e-4, 0.001),
-        (1e-6, 1e-7, 1e-5, 1e-3),
-        (0.5, 0.1, 0.9, 0.001),
-        (1, 0.9, 1, 1),
-    ],
-)
-def test_the_rate_is_drawn_within_the_page(value: Any, low: Any, high: Any, limit: Any) -> None:
-    drawn = str(charts.rate(value, low, high, limit))
-    assert all(0 <= float(x) <= 720 for x in re.findall(r'(?:x|x1|x2|cx)="(-?[\d.]+)"', drawn))
-
-
-def test_a_day_without_people_and_a_day_beyond_its_window_are_drawn(now: Any) -> None:
-    assert "0 people" in charts.day({}, {}, now, now)
-    drawn = str(charts.day({"2026-11-21T10:00Z": 5}, {"2026-11-22T09:50Z": 2}, now, now, [(now, now)]))
-    assert "nan" not in drawn.lower()
-
-
-def test_bars_of_nothing_are_drawn() -> None:
-    assert "<svg" in charts.bars({}, "none")
-    assert 'width="1.0"' in charts.bars({"a": 0}, "zero")
