@@ -19,15 +19,17 @@ from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import End, EndBegin, EndCleared, Purge, WipeScan
 from appliance.audit.record import record_purge
 from appliance.config.live import Config
+from appliance.core import run_folders
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import AuthorityError, JournalError, LfrError
+from appliance.core.files import sync_folder
 from appliance.deployment import running
 from appliance.deployment.ending import certificate, destroy
 from appliance.deployment.ending.destroy import Destroyer, exists
 from appliance.deployment.ending.search import Budget, Scan, scan
 from appliance.deployment.report import counts, report
 from appliance.deployment.running import Step
-from appliance.deployment.state import DeploymentState, Store, sync_dir
+from appliance.deployment.state import DeploymentState, Store
 
 _NEEDLE_BYTES: Final = 48
 _BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -276,12 +278,13 @@ def _needles(config: Config) -> dict[str, bytes]:
 def _look(config: Config, needles: Mapping[str, bytes]) -> Scan:
     if not needles:
         return Scan()
-    runtime = destroy.runtime_folders()
+    roots = run_folders.temporary_roots()
+    runtime = run_folders.run_folders(roots)
     result = scan([config.alerts.state_dir, *runtime], needles)
     beside = {config.watchlist.file.parent, config.watchlist.key.parent} - {config.alerts.state_dir}
     result += scan(sorted(beside), needles, recursive=False)
     seen = {finding.path for finding in result.findings}
-    other = scan(destroy.temporary_roots(), needles, budget=Budget())
+    other = scan(roots, needles, budget=Budget())
     other.findings = [finding for finding in other.findings if finding.path not in seen]
     result += other
     return result
@@ -412,5 +415,5 @@ def _mark_purged(config: Config, store: Store, by: str, now: datetime, count: in
         return state.model_copy(update={"phase": "purged", "purged_at": now})
 
     store.change(change, Purge(alerts=count, journal="destroyed"), by, trusting=False)
-    sync_dir(store.state_dir)
+    sync_folder(store.state_dir)
     certificate.write(config, store)
