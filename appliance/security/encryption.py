@@ -99,7 +99,7 @@ class PictureCipher:
         nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             return self._cipher.decrypt(nonce, ciphertext, f"{alert_id}/{position}".encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # the latter: it is shorter than a nonce
             raise JournalError(
                 f"Picture {position + 1} of alert {alert_id} does not open with {self.path}.",
                 "The key was replaced, or the journal was changed from outside.",
