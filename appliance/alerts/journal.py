@@ -24,8 +24,9 @@ from appliance.alerts.messages import Alert, Decision, Sighting
 from appliance.alerts.reader import JournalReader
 from appliance.alerts.tally import fold_into_purged
 from appliance.core.clock import utc_now
-from appliance.core.errors import JournalError, StreamError, UnknownAlert
-from appliance.security.encryption import PictureCipher, shred
+from appliance.core.errors import FileError, JournalError, StreamError, UnknownAlert
+from appliance.core.files import overwrite_and_remove
+from appliance.security.encryption import PictureCipher
 
 PICTURES_OF_AN_ALERT = 3
 _SHRINK_ABOVE_BYTES = 16 << 20
@@ -354,10 +355,10 @@ def destroy_files(state_dir: Path) -> list[Path]:
         *(data.with_name(data.name + end) for end in ("-wal", "-shm")),
     ):
         try:
-            if shred(path):
+            if overwrite_and_remove(path):
                 removed.append(path)
-        except OSError as error:
-            raise JournalError(f"{path} could not be destroyed: {error.strerror}.", "Remove it by hand.") from None
+        except FileError as error:
+            raise JournalError(error.problem, "Remove it by hand.") from None
     return removed
 
 

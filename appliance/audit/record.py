@@ -14,7 +14,6 @@ The record holds ids, never pictures or templates; each act has a model in `audi
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -29,7 +28,8 @@ from appliance.audit.act import APPLIANCE, IDS_PER_LINE, Act
 from appliance.audit.acts import AuditRepair, Purge, WatchlistChange
 from appliance.audit.chain import GENESIS, AuditLine, Verification, canonical, check, digest_of, parse, split_lines
 from appliance.core.clock import utc_now, utc_text
-from appliance.core.errors import AuditError
+from appliance.core.errors import AuditError, FileError, reason_of
+from appliance.core.files import locked, make_folder, sync_folder
 
 MAX_LINE_BYTES: Final = 65_536
 MAX_NAME: Final = 128
@@ -72,18 +72,14 @@ class AuditRecord:
         return self.path.exists()
 
     @contextlib.contextmanager
-    def _locked(self, how: int) -> Iterator[None]:
-        with self._thread:
+    def _locked(self, *, shared: bool) -> Iterator[None]:
+        with self._thread, contextlib.ExitStack() as held:
             try:
-                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                raise AuditError(f"The audit record {self.path} cannot be opened: {error.strerror}.") from error
-            try:
-                fcntl.flock(lock, how)
-                yield
-            finally:
-                os.close(lock)
+                make_folder(self.path.parent)
+                held.enter_context(locked(self._lock_path, shared=shared))
+            except FileError as error:
+                raise AuditError(f"The audit record {self.path} cannot be opened: {reason_of(error)}.") from error
+            yield
 
     def append(self, act: Act, by: str, at: datetime | None = None) -> AuditLine:
         """Write one act, durable when this returns.
@@ -102,7 +98,7 @@ class AuditRecord:
         """
         if not 0 < len(by) <= MAX_NAME:
             raise AuditError(f"An act is recorded with a name of 1 to {MAX_NAME} characters, not {len(by)}.")
-        with self._locked(fcntl.LOCK_EX):
+        with self._locked(shared=False):
             self._exists()
             try:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -113,10 +109,10 @@ class AuditRecord:
                     self._known, record = self._write(descriptor, tail, act, by, at or utc_now())
                 finally:
                     os.close(descriptor)
-            except OSError as error:
+            except (FileError, OSError) as error:
                 self._known = None
                 raise AuditError(
-                    f"The audit record {self.path} cannot be written: {error.strerror}.", "Free or repair the disk."
+                    f"The audit record {self.path} cannot be written: {reason_of(error)}.", "Free or repair the disk."
                 ) from error
             return record
 
@@ -133,12 +129,12 @@ class AuditRecord:
         if tail.n == 0 and not self.head_path.exists():
             # There from before the first act and through a power cut: a missing one always means that it was removed.
             self._write_head(0, GENESIS)
-            for path in (self.head_path, self.head_path.parent):
-                handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+            handle = os.open(self.head_path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            sync_folder(self.head_path.parent)
         written = 0
         while written < len(data):
             written += os.write(descriptor, data[written:])
@@ -202,7 +198,7 @@ class AuditRecord:
         """Number and hash of the newest record; `(0, GENESIS)` for an empty one."""
         if not self._exists():
             return 0, GENESIS
-        with self._locked(fcntl.LOCK_SH):
+        with self._locked(shared=True):
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 tail = self._read_tail(descriptor, os.fstat(descriptor).st_size)
@@ -241,7 +237,7 @@ class AuditRecord:
         if not self._exists():
             missing = ["audit.jsonl is missing, but audit.head is here: the record was removed."]
             return Verification(0, GENESIS, tuple(missing) if self.head_path.exists() or anchor else ())
-        with self._locked(fcntl.LOCK_SH):
+        with self._locked(shared=True):
             content = self.path.read_bytes()
             head = self._read_head()
             head_exists = self.head_path.exists()

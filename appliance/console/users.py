@@ -6,7 +6,6 @@ The file is JSON, mode 0600, replaced atomically; passwords are kept as argon2id
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import stat
@@ -21,6 +20,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import SecretError
+from appliance.core.files import locked, make_folder, write_private
 
 Role = Literal["operator", "engagement", "supervisor", "viewer"]
 ROLES: tuple[str, ...] = get_args(Role)
@@ -209,18 +209,11 @@ class UserFile:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[dict[str, User]]:
         """Change the users under a lock that other processes honour too; written only when nothing was raised."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise SecretError(f"{self.path.parent} cannot be written: {error.strerror}.") from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        make_folder(self.path.parent)
+        with locked(self.path.with_suffix(".lock")):
             users = self.all()
             yield users
             self._write(users)
-        finally:
-            os.close(handle)
 
     def _read(self) -> dict[str, User]:
         try:
@@ -234,19 +227,4 @@ class UserFile:
 
     def _write(self, users: dict[str, User]) -> None:
         text = json.dumps({"v": 1, "users": [asdict(users[name]) for name in sorted(users)]}, indent=1) + "\n"
-        fresh = self.path.with_suffix(f".{os.getpid()}.new")
-        try:
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.path)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        except OSError as error:
-            fresh.unlink(missing_ok=True)
-            raise SecretError(f"{self.path} cannot be written: {error.strerror}.") from None
+        write_private(self.path, text.encode())

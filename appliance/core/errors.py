@@ -31,7 +31,7 @@ An error that one room alone raises is defined there. `supervision.loop.Stopped`
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 class LfrError(Exception):
@@ -51,11 +51,6 @@ class LfrError(Exception):
         self.remedy = remedy
 
 
-def reason_of(error: OSError) -> str:
-    """Why the system refused, as it says it: `No space left on device`."""
-    return error.strerror or str(error) or type(error).__name__
-
-
 class ConfigError(LfrError):
     """The configuration is unreadable or holds a value that is not allowed."""
 
@@ -73,14 +68,24 @@ class FileError(LfrError):
         Why; kept as `cause`.
     """
 
+    usual_remedy: ClassVar[str] = "Make room, or give this user access to it, then try again."
+
     def __init__(self, path: Path, what: str, cause: OSError, remedy: str = "") -> None:
-        super().__init__(f"{path} cannot be {what}: {reason_of(cause)}.", remedy)
+        super().__init__(f"{path} cannot be {what}: {reason_of(cause)}.", remedy or self.usual_remedy)
         self.path = path
         self.cause = cause
 
 
 class FileLocked(FileError):
     """Another process holds the lock of a file."""
+
+    usual_remedy = "Wait until the other process is done."
+
+
+def reason_of(error: OSError | FileError) -> str:
+    """Why the system refused, as it says it: `No space left on device`."""
+    cause = error.cause if isinstance(error, FileError) else error
+    return cause.strerror or str(cause) or type(cause).__name__
 
 
 class ModelError(LfrError):

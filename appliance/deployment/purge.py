@@ -11,11 +11,12 @@ from appliance.audit.record import record_purge
 from appliance.config.live import Config
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import JournalError, LfrError
+from appliance.core.files import sync_folder
 from appliance.deployment import running
 from appliance.deployment.ending import certificate
 from appliance.deployment.report import counts
 from appliance.deployment.state import DeploymentState
-from appliance.deployment.store import Store, sync_dir
+from appliance.deployment.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +96,5 @@ def _mark_purged(config: Config, store: Store, by: str, now: datetime, count: in
         return state.model_copy(update={"phase": "purged", "purged_at": now})
 
     store.change(change, Purge(alerts=count, journal="destroyed"), by, trusting=False)
-    sync_dir(store.state_dir)
+    sync_folder(store.state_dir)
     certificate.write(config, store)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import time
@@ -11,8 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from appliance.core.errors import LfrError
+from appliance.core.errors import FileError, FileLocked, LfrError
+from appliance.core.files import locked, make_folder
 
+RUN_LOCK: Final = "run.lock"
+"""Held by `lfr run` as long as it uses a state folder; its process id is in it."""
 STOP_S: Final = 10.0
 KILL_S: Final = 5.0
 
@@ -22,18 +24,15 @@ Step = Callable[[str], None]
 
 def holder(state_dir: Path) -> int | None:
     """Process id of the `lfr run` that uses a state folder; None without one, 0 where it cannot be told."""
+    path = state_dir / RUN_LOCK
     try:
-        lock = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        text = os.pread(lock, 32, 0).decode(errors="replace").strip()
+        with locked(path, wait_s=0, create=False):
+            return None
+    except FileLocked:
+        text = path.read_bytes()[:32].decode(errors="replace").strip()
         return int(text) if text.isdigit() else 0
-    finally:
-        os.close(lock)
-    return None
+    except FileError:
+        return None
 
 
 def elsewhere(state_dir: Path) -> bool:
@@ -76,30 +75,19 @@ def stop(state_dir: Path, step: Step = lambda _: None) -> bool:
 @contextlib.contextmanager
 def alone(state_dir: Path, wait_s: float) -> Iterator[None]:
     """Only one end at a time; a second one waits for the first."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(state_dir / "end.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    until = time.monotonic() + wait_s
-    try:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise LfrError("Another lfr end is at work already.", "Wait for it, then ask again.") from None
-                time.sleep(0.05)
+    make_folder(state_dir)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(state_dir / "end.lock", wait_s=wait_s))
+        except FileLocked:
+            raise LfrError("Another lfr end is at work already.", "Wait for it, then ask again.") from None
         yield
-    finally:
-        os.close(lock)
 
 
 @contextlib.contextmanager
 def no_run(state_dir: Path) -> Iterator[None]:
     """Keep `lfr run` from starting meanwhile, unless this process is it."""
-    lock = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(FileLocked):
+            held.enter_context(locked(state_dir / RUN_LOCK, wait_s=0))
         yield
-    finally:
-        os.close(lock)

@@ -7,12 +7,9 @@ without a record to be believed there is no authority.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import os
 import shutil
 import stat
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -27,7 +24,8 @@ from appliance.audit.chain import AuditLine, Verification
 from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
-from appliance.core.errors import AuthorityError, LfrError
+from appliance.core.errors import AuthorityError, FileError, LfrError
+from appliance.core.files import locked, make_folder, sync_folder, write_private
 from appliance.deployment.state import DeploymentState
 
 STATE_FILE: Final = "deployment.json"
@@ -36,40 +34,6 @@ ARCHIVED: Final = (
     "deployment.json", "tally.json", "figures.json", "certificate.json", "certificate.html",
     "report-public.json", "report-public.html", "report-full.json", "report-full.html",
 )  # fmt: skip
-
-
-def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Write a file so that a reader, or a power cut, finds the old one or the new one, whole."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
-    try:
-        _write_synced(temporary, data, mode)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_dir(path.parent)
-
-
-def _write_synced(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say which file it was
-        raise
-
-
-def sync_dir(folder: Path) -> None:
-    """Make the folder's entries (a rename, a removal) durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Store:
@@ -90,13 +54,9 @@ class Store:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self.state_dir / "deployment.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        make_folder(self.state_dir)
+        with locked(self.state_dir / "deployment.lock"):
             yield
-        finally:
-            os.close(lock)
 
     def load(self) -> DeploymentState | None:
         """The state; None where no deployment was taken up here. Cheap when nothing changed: call it each second.
@@ -133,7 +93,7 @@ class Store:
             if waiting is not None and expected and hashlib.sha256(waiting).hexdigest() == expected:
                 # A power cut came after the act was recorded and before the file took its place.
                 self._next.replace(self.path)
-                sync_dir(self.state_dir)
+                sync_folder(self.state_dir)
                 data, stamp = waiting, self._stamp()
             elif data is None and not expected:
                 return None
@@ -158,14 +118,14 @@ class Store:
         return self.load_or_none() or self._as_it_lies()
 
     def _as_it_lies(self) -> DeploymentState | None:
-        with contextlib.suppress(AuthorityError, OSError):
+        with contextlib.suppress(AuthorityError, FileError, OSError):
             if self._stamp() is not None:
                 return self._parse(self.path.read_bytes())
         return None
 
     def load_or_none(self) -> DeploymentState | None:
         """The state where there is one and the audit record knows it; None where nothing in it may be relied on."""
-        with contextlib.suppress(AuthorityError, OSError):
+        with contextlib.suppress(AuthorityError, FileError, OSError):
             return self.load()
         return None
 
@@ -204,16 +164,16 @@ class Store:
         with self._locked():
             state = change(self._load() if trusting else self._load_anyhow())
             data = state.model_dump_json(indent=1).encode() + b"\n"
-            _write_synced(self._next, data, 0o600)
+            write_private(self._next, data)
             digest = hashlib.sha256(data).hexdigest()
             self.audit.append(act.with_state(digest), by)
             self._next.replace(self.path)
-            sync_dir(self.state_dir)
+            sync_folder(self.state_dir)
             self._seen = None
             return state
 
     def _load_anyhow(self) -> DeploymentState | None:
-        with contextlib.suppress(AuthorityError, OSError):
+        with contextlib.suppress(AuthorityError, FileError, OSError):
             return self._load()
         return self._as_it_lies()
 
@@ -280,7 +240,7 @@ class Store:
 
     def _archive(self, deployment: str) -> None:
         folder = self.state_dir / ARCHIVE / deployment
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         with self._locked():
             self.audit.append(DeploymentArchive(deployment=deployment, state_sha256=""), APPLIANCE)
             for name in ARCHIVED:

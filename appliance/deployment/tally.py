@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.core.clock import Moment, utc_now
-from appliance.deployment.store import write_atomic
+from appliance.core.files import write_private
 
 TALLY_FILE: Final = "tally.json"
 SLOT_MINUTES: Final = 10
@@ -58,7 +58,7 @@ class Tally(BaseModel):
 
     def save(self, state_dir: Path) -> None:
         """Write it, atomically."""
-        write_atomic(state_dir / TALLY_FILE, self.model_dump_json().encode())
+        write_private(state_dir / TALLY_FILE, self.model_dump_json().encode())
 
     def add(self, camera: str, people: int, at: datetime | None = None, **counts: int) -> None:
         """Count people (and faces, frames, dropped, alerts) that one camera saw since the last call."""

@@ -7,15 +7,14 @@ It holds templates and portraits, so every record is encrypted (ChaCha20-Poly130
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from appliance.core.errors import WatchlistError
-from appliance.core.files import create_private, read_secret, write_private
+from appliance.core.errors import FileLocked, WatchlistError
+from appliance.core.files import create_private, locked, read_secret, write_private
 from appliance.vision.examine import PhotoResult
 
 MAGIC = b"LFRC1\n"
@@ -33,16 +32,12 @@ class Cache:
         self._path, self._key_path = path, path.with_name(path.name + ".key")
         self._records: dict[bytes, bytes] = {}
         self._key = ChaCha20Poly1305(self._read_key())
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        self._held = contextlib.ExitStack()
         try:
-            self._file = os.fdopen(os.open(path, flags, 0o600), "r+b")
-        except OSError as error:
-            raise WatchlistError(f"{path} cannot be written: {error.strerror}.") from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
+            handle = self._held.enter_context(locked(path, wait_s=0))
+        except FileLocked:
             raise WatchlistError(f"Another build is writing {path}.", "Wait for it, or name another -o.") from None
+        self._file = os.fdopen(handle, "r+b", closefd=False)
         self._load()
 
     def _read_key(self) -> bytes:
@@ -70,8 +65,8 @@ class Cache:
                 break
             self._records[plain[:48]] = record
             position += 4 + length
-        self._file.seek(0)
-        self._file.truncate(position if content else 0)
+        self._file.seek(position if content else 0)
+        self._file.truncate()
         if not content:
             self._append(MAGIC)
 
@@ -124,4 +119,5 @@ class Cache:
         """Close the file and let another build have it."""
         with contextlib.suppress(OSError):
             self._file.close()
+        self._held.close()
         self._records.clear()

@@ -95,7 +95,7 @@ def write(result: BuildResult) -> tuple[Path, Path]:
 
     Raises
     ------
-    WatchlistError
+    FileError
         One of them cannot be written.
     """
     html, plain = (result.path.with_name(result.path.name + suffix) for suffix in (".report.html", ".report.json"))

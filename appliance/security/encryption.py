@@ -6,7 +6,6 @@ bytes makes every copy of them unreadable that the database, its log or a worn f
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 from typing import Self
@@ -14,7 +13,8 @@ from typing import Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from appliance.core.errors import JournalError, SecretError
+from appliance.core.errors import FileError, JournalError, SecretError, reason_of
+from appliance.core.files import create_private, overwrite_and_remove, sync_folder
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -66,18 +66,14 @@ class PictureCipher:
         key = secrets.token_bytes(KEY_BYTES)
         fresh = path.with_name(path.name + ".new")
         try:
-            shred(fresh)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(key)
-                file.flush()
-                os.fsync(file.fileno())
-            shred(path)
+            overwrite_and_remove(fresh)
+            create_private(fresh, key)
+            overwrite_and_remove(path)
             fresh.rename(path)
             sync_folder(path.parent)
-        except OSError as error:
+        except (FileError, OSError) as error:
             raise JournalError(
-                f"The journal's key {path} cannot be written: {error.strerror}.",
+                f"The journal's key {path} cannot be written: {reason_of(error)}.",
                 "Give alerts.state_dir a folder that this user may write to, on a disk with space.",
             ) from None
         return cls(path, key)
@@ -103,7 +99,7 @@ class PictureCipher:
         nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
         try:
             return self._cipher.decrypt(nonce, ciphertext, f"{alert_id}/{position}".encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # the latter: it is shorter than a nonce
             raise JournalError(
                 f"Picture {position + 1} of alert {alert_id} does not open with {self.path}.",
                 "The key was replaced, or the journal was changed from outside.",
@@ -116,36 +112,3 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     except OSError:
         return (0, 0, 0)
     return (facts.st_dev, facts.st_ino, facts.st_mtime_ns)
-
-
-def shred(path: Path) -> bool:
-    """Overwrite a file in place with random bytes, then remove it; False when there was none.
-
-    What a flash disk keeps in worn or remapped blocks is beyond the reach of any program.
-
-    Raises
-    ------
-    OSError
-        The file cannot be opened for writing or removed.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return False
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        left = os.fstat(file.fileno()).st_size
-        while left > 0:
-            left -= file.write(secrets.token_bytes(min(left, 1 << 20)))
-        os.fsync(file.fileno())
-    path.unlink()
-    sync_folder(path.parent)
-    return True
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

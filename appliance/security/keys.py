@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from appliance.core.errors import SecretError
-from appliance.core.files import create_private, read_secret
+from appliance.core.files import create_private, make_folder, read_secret
 
 SCHEME = "lfr-ed25519"
 MAX_SIGNERS = 1000
@@ -188,8 +188,8 @@ def new_signer(
     pem = f"# {name}\n".encode() + secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
     public = PublicSigner(name, secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
     secret_path, public_path = folder / f"{stem}.key", (public_folder or folder) / f"{stem}.pub"
-    _make_folder(folder, 0o700)
-    _make_folder(public_path.parent, 0o755)
+    make_folder(folder)
+    make_folder(public_path.parent, mode=0o755)
     _refuse_existing(secret_path, public_path)
     create_private(secret_path, pem)
     create_private(public_path, public.line.encode(), mode=0o644)
@@ -210,21 +210,14 @@ def new_appliance_keys(folder: Path, builder_name: str) -> list[Path]:
     """
     seal, seal_public = folder / "seal.key", folder / "seal.pub"
     _refuse_existing(seal, seal_public, folder / "builder.key", folder / "builders" / "builder.pub")
-    _make_folder(folder, 0o700)
-    _make_folder(folder / "approvers", 0o755)
+    make_folder(folder)
+    make_folder(folder / "approvers", mode=0o755)
     identity = pyrage.x25519.Identity.generate()
     public = str(identity.to_public())
     create_private(seal, f"# public key: {public}\n{identity}\n".encode())
     create_private(seal_public, f"{public}\n".encode(), mode=0o644)
     pair = new_signer(folder, "builder", builder_name, public_folder=folder / "builders")
     return [seal, seal_public, *pair]
-
-
-def _make_folder(folder: Path, mode: int) -> None:
-    try:
-        folder.mkdir(mode=mode, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SecretError(f"{folder} cannot be made: {error.strerror}.") from None
 
 
 def _refuse_existing(*paths: Path) -> None:

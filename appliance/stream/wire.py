@@ -50,7 +50,7 @@ class FetchRequest(BaseModel):
 
 
 class ActRequest(BaseModel):
-    """`record`: something for the audit record that is no decision: a view, an export, a sign-in."""
+    """`record`: an act of a reader that is no decision (a view, an export, a sign-in), as `audit.acts` knows it."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
@@ -11,10 +10,12 @@ from pathlib import Path
 
 import structlog
 
-from appliance.core.errors import LfrError
+from appliance.core.errors import FileError, FileLocked, LfrError, reason_of
+from appliance.core.files import locked, make_folder
+from appliance.core.run_folders import LOCK_FILE, PREFIX, abandoned
+from appliance.deployment.running import RUN_LOCK
 
 log = structlog.get_logger()
-PREFIX = "lfr-"
 MAX_SOCKET_PATH = 100
 """A Unix socket's path has 108 bytes (unix(7)); the longest name below the folder is `/supervisor`."""
 
@@ -29,36 +30,32 @@ class RunLock:
     """
 
     def __init__(self, state_dir: Path) -> None:
+        self._held = contextlib.ExitStack()
+        path = state_dir / RUN_LOCK
         try:
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._fd = os.open(state_dir / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise _unusable(state_dir, error) from None
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            pid = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self._fd)
+            make_folder(state_dir)
+            self._fd = self._held.enter_context(locked(path, wait_s=0))
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        except FileLocked:
+            pid = path.read_bytes()[:32].decode(errors="replace").strip() or "unknown"
             raise LfrError(
                 f"Another lfr run (process {pid}) is already using {state_dir}.",
                 "Stop that one first, or give this configuration its own alerts.state_dir.",
             ) from None
-        try:
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
-        except OSError as error:
-            os.close(self._fd)
+        except (FileError, OSError) as error:
+            self._held.close()
             raise _unusable(state_dir, error) from None
 
     def close(self) -> None:
         """Let the next run begin."""
         os.ftruncate(self._fd, 0)
-        os.close(self._fd)
+        self._held.close()
 
 
-def _unusable(state_dir: Path, error: OSError) -> LfrError:
+def _unusable(state_dir: Path, error: FileError | OSError) -> LfrError:
     return LfrError(
-        f"alerts.state_dir {state_dir} cannot be used: {(error.strerror or str(error)).lower()}.",
+        f"alerts.state_dir {state_dir} cannot be used: {reason_of(error).lower()}.",
         "It must be a folder that this user may write to, on a disk with room.",
     )
 
@@ -81,29 +78,20 @@ class RuntimeDir:
         root = base or _base()
         sweep(root)
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
-        self._fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(locked(self.path / LOCK_FILE, wait_s=0))
 
     def close(self) -> None:
         """Remove it."""
         shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._fd)
+        self._held.close()
 
 
 def sweep(root: Path) -> int:
     """Remove the runtime folders of runs that died; returns how many."""
     removed = 0
-    for folder in root.glob(f"{PREFIX}*"):
-        lock = folder / "lock"
-        with contextlib.suppress(OSError):
-            if folder.is_symlink() or folder.stat().st_uid != os.getuid() or not lock.is_file():
-                continue
-            fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-                removed += 1
-                log.info("removed the runtime folder of a run that died", folder=str(folder))
-            finally:
-                os.close(fd)
+    for folder in abandoned([root]):
+        shutil.rmtree(folder, ignore_errors=True)
+        removed += 1
+        log.info("removed the runtime folder of a run that died", folder=str(folder))
     return removed

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import importlib.metadata
 import json
-import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,7 +24,8 @@ import cv2
 import numpy as np
 
 from appliance.core.credentials import mask_credentials
-from appliance.core.errors import ModelError
+from appliance.core.errors import FileError, FileLocked, ModelError, reason_of
+from appliance.core.files import locked, write_private
 from appliance.vision import models
 from appliance.vision.models import DetectorEntry, EmbedderEntry, Manifest, Picture, Source
 
@@ -72,10 +70,11 @@ def install(
                 except ModelError:
                     done[asset.name] = _install_one(manifest, asset, report)
                 report(asset.name, done[asset.name])
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except (FileError, OSError) as error:
+        cause = error.cause if isinstance(error, FileError) else error
+        if cause.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ModelError(f"The disk is full: {manifest.dir} has no room for the models.", "Free some.") from None
-        raise ModelError(f"{error.filename or manifest.dir} cannot be written: {error.strerror}.") from None
+        raise ModelError(f"{cause.filename or manifest.dir} cannot be written: {reason_of(cause)}.") from None
     return done
 
 
@@ -111,7 +110,7 @@ def _install_one(manifest: Manifest, asset: Picture | DetectorEntry | EmbedderEn
             "It is not the file that was vetted; it was not used.",
         )
     if isinstance(asset, Picture):
-        _put(manifest.path(asset), original)
+        write_private(manifest.path(asset), original, mode=0o644)
         return "installed"
 
     from appliance.vision import prepare
@@ -137,44 +136,26 @@ def _install_one(manifest: Manifest, asset: Picture | DetectorEntry | EmbedderEn
         "sha256": models.sha256_of(prepared),
         "largest_relative_difference": float(f"{difference:.3g}"),
     }
-    _put(manifest.path(asset), prepared)
-    _put(manifest.dir / models.RECORD, json.dumps(record, indent=1, sort_keys=True).encode() + b"\n")
+    write_private(manifest.path(asset), prepared, mode=0o644)
+    text = json.dumps(record, indent=1, sort_keys=True) + "\n"
+    write_private(manifest.dir / models.RECORD, text.encode(), mode=0o644)
     return f"installed; its outputs differ from the original's by {difference:.1g} of the largest"
-
-
-def _put(path: Path, data: bytes) -> None:
-    """Write a file so that it is either whole and on disk, or not there."""
-    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)  # noqa: PTH105 (Path.replace does the same; this names the system call relied on)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @contextlib.contextmanager
 def _lock(folder: Path, report: Report) -> Iterator[None]:
     """One installation at a time: the second waits, and then finds everything there."""
-    deadline = time.monotonic() + LOCK_TIMEOUT_S
-    with (folder / ".install.lock").open("w") as file:
-        said = False
-        while True:
+    path = folder / ".install.lock"
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(path, wait_s=0))
+        except FileLocked:
+            report("", "waiting for another lfr models install")
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise ModelError(f"Another lfr models install holds {folder} for too long.", "End it.") from None
-                if not said:
-                    report("", "waiting for another lfr models install")
-                    said = True
-                time.sleep(0.2)
-        for left in (*folder.glob(".install-*/"), *folder.glob(".new-*")):
+                held.enter_context(locked(path, wait_s=LOCK_TIMEOUT_S))
+            except FileLocked:
+                raise ModelError(f"Another lfr models install holds {folder} for too long.", "End it.") from None
+        for left in (*folder.glob(".install-*/"), *folder.glob(".new-*"), *folder.glob(".*.tmp")):
             # Left by an installation that was killed: nobody else can be writing while the lock is held.
             shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
         yield

@@ -25,7 +25,7 @@ def van(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A configuration file with key and list beside it."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    monkeypatch.setattr("appliance.deployment.ending.destroy.temporary_roots", lambda: [temporary])
+    monkeypatch.setattr("appliance.core.run_folders.temporary_roots", lambda: [temporary])
     document = {
         "deployment": {
             "id": "croydon-1",

@@ -10,7 +10,7 @@ import pytest
 
 import appliance
 from appliance.core import errors
-from appliance.core.errors import FileError, LfrError, SourceRefused
+from appliance.core.errors import FileError, FileLocked, LfrError, SourceRefused
 
 ROOT = Path(appliance.__file__).parent
 
@@ -66,6 +66,12 @@ def test_an_error_of_a_file_names_it_and_says_why_and_holds_the_cause() -> None:
     cause = OSError(errno.ENOSPC, "No space left on device")
     error = FileError(Path("/state/tally.json"), "written", cause, "Free the disk.")
     assert str(error) == "/state/tally.json cannot be written: No space left on device. Free the disk."
+    assert error.problem == "/state/tally.json cannot be written: No space left on device."
     assert error.cause.errno == errno.ENOSPC
-    assert str(FileError(Path("/x"), "written", OSError("odd"))) == "/x cannot be written: odd."
-    assert str(FileError(Path("/x"), "written", OSError())) == "/x cannot be written: OSError."
+    assert FileError(Path("/x"), "written", OSError("odd")).problem == "/x cannot be written: odd."
+    assert FileError(Path("/x"), "written", OSError()).problem == "/x cannot be written: OSError."
+
+
+def test_what_was_refused_without_a_remedy_gets_the_usual_one() -> None:
+    assert "give this user access" in FileError(Path("/x"), "written", PermissionError(1, "No")).remedy
+    assert "other process" in FileLocked(Path("/x"), "locked", BlockingIOError(11, "No")).remedy

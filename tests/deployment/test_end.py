@@ -19,13 +19,12 @@ from appliance.alerts.journal import Journal
 from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import DeploymentStart
 from appliance.audit.record import AuditRecord
-from appliance.core.errors import AuthorityError
+from appliance.core.errors import AuthorityError, FileError
 from appliance.deployment import end, running
 from appliance.deployment.ending import certificate, destroy, remains
 from appliance.deployment.ending.search import scan
 from appliance.deployment.report import counts
 from appliance.deployment.store import Store
-from appliance.security.encryption import shred
 
 
 @pytest.fixture
@@ -178,18 +177,18 @@ def test_a_read_only_key_behind_a_link_is_destroyed_with_the_link(on_disk: Any, 
 
 
 def test_what_cannot_be_destroyed_is_said_and_tried_again(on_disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = shred
+    real = destroy.overwrite_and_remove
 
     def failing(path: Path) -> Any:
         if path == on_disk.watchlist.file:
-            raise PermissionError(1, "Operation not permitted")
+            raise FileError(path, "destroyed", PermissionError(1, "Operation not permitted"))
         return real(path)
 
-    monkeypatch.setattr(destroy, "shred", failing)
+    monkeypatch.setattr(destroy, "overwrite_and_remove", failing)
     done = end.end(on_disk)
     assert not done.complete
     assert f"{on_disk.watchlist.file} could not be destroyed" in done.problems[0]
-    monkeypatch.setattr(destroy, "shred", real)
+    monkeypatch.setattr(destroy, "overwrite_and_remove", real)
     again = end.end(on_disk)
     assert again.complete
     assert not on_disk.watchlist.file.exists()

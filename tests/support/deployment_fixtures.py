@@ -60,7 +60,7 @@ def own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
-    monkeypatch.setattr("appliance.deployment.ending.destroy.temporary_roots", lambda: [temporary])
+    monkeypatch.setattr("appliance.core.run_folders.temporary_roots", lambda: [temporary])
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import io
-import os
 import shutil
 import subprocess
 import sysconfig
@@ -23,7 +22,7 @@ from appliance.vision.embedder import open_embedder
 
 
 def _leftovers(folder: Path) -> list[str]:
-    return sorted(p.name for p in folder.iterdir() if p.name.startswith((".install-", ".new-")))
+    return sorted(p.name for p in folder.iterdir() if p.name.startswith((".install-", ".new-")) or p.suffix == ".tmp")
 
 
 def test_a_local_model_is_prepared_compared_and_embeds_a_batch(local_models: Any) -> None:
@@ -79,7 +78,7 @@ def test_a_full_disk_or_an_interruption_leaves_no_half_written_model(
     def fail(_descriptor: int) -> None:
         raise failure
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr("appliance.core.files.os.fsync", fail)
     with pytest.raises(ModelError if isinstance(failure, OSError) else KeyboardInterrupt) as caught:
         installer.install(manifest)
     if isinstance(failure, OSError):
@@ -96,6 +95,7 @@ def test_what_a_killed_installation_left_is_cleared(local_models: Any) -> None:
     (manifest.dir / ".install-abc").mkdir()
     (manifest.dir / ".install-abc" / "half.whl").write_bytes(b"x")
     (manifest.dir / ".new-xyz").write_bytes(b"x")
+    (manifest.dir / ".own.onnx.xyz.tmp").write_bytes(b"x")
     installer.install(manifest)
     assert not _leftovers(manifest.dir)
 

@@ -19,9 +19,10 @@ from appliance.audit.chain import AuditLine
 from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import Moment, utc_now
+from appliance.core.files import write_private
 from appliance.deployment.list_facts import UsedList
 from appliance.deployment.pages import render
-from appliance.deployment.store import Store, write_atomic
+from appliance.deployment.store import Store
 
 QUALITY_REPORT: Final = "quality report with photos"
 """What is destroyed before the end already, when recognition starts."""
@@ -275,6 +276,6 @@ def write(config: Config, store: Store, now: datetime | None = None) -> Certific
     """Build it and write both forms into the state folder."""
     made = build(config, store, now)
     as_json, as_html = paths(config)
-    write_atomic(as_json, made.model_dump_json(indent=2).encode() + b"\n")
-    write_atomic(as_html, render("certificate.html", certificate=made).encode())
+    write_private(as_json, made.model_dump_json(indent=2).encode() + b"\n")
+    write_private(as_html, render("certificate.html", certificate=made).encode())
     return made

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
-import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import Wipe
 from appliance.config.live import Config
+from appliance.core import run_folders
+from appliance.core.errors import FileError, reason_of
+from appliance.core.files import overwrite_and_remove
 from appliance.deployment.ending import certificate
 from appliance.deployment.running import Step
 from appliance.deployment.store import Store
 from appliance.gallery.watchlist.sealed import companions
-from appliance.security.encryption import shred
-
-_RUNTIME_GLOB: Final = "lfr-*"
 
 
 def exists(path: Path) -> bool:
@@ -60,11 +56,11 @@ class Destroyer:
             if target.exists() or target.is_symlink():
                 if stat.S_ISREG(target.stat().st_mode):
                     target.chmod(0o600)
-                    shred(target)
+                    overwrite_and_remove(target)
                 else:
                     target.unlink()
-        except OSError as error:
-            self._problems.append(f"{path} could not be destroyed: {error.strerror}.")
+        except (FileError, OSError) as error:
+            self._problems.append(f"{path} could not be destroyed: {reason_of(error)}.")
             return
         self._record("done", facts)
 
@@ -94,33 +90,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def temporary_roots() -> list[Path]:
-    """Folders in which runs keep sockets and temporary files."""
-    roots = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]  # noqa: S108  (looked at, not used)
-    return [root for root in dict.fromkeys(Path(name) for name in roots if name) if root.is_dir()]
-
-
-def runtime_folders() -> list[Path]:
-    """This user's runtime folders, of runs living and dead."""
-    folders = []
-    for root in temporary_roots():
-        for folder in root.glob(_RUNTIME_GLOB):
-            with contextlib.suppress(OSError):
-                if folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid():
-                    folders.append(folder)
-    return folders
-
-
 def clear_runtime(destroyer: Destroyer) -> None:
-    """Destroy the runtime folders of runs that are over: those whose lock nobody holds."""
-    for folder in runtime_folders():
-        lock_path = folder / "lock"
-        if not lock_path.is_file():
-            continue
-        lock = os.open(lock_path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                destroyer.destroy("runtime folder's file", folder)
-        finally:
-            os.close(lock)
+    """Destroy the folders of runs that are over: those whose lock nobody holds."""
+    for folder in run_folders.abandoned(run_folders.temporary_roots()):
+        destroyer.destroy("runtime folder's file", folder)

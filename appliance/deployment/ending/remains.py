@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.config.live import Config
-from appliance.deployment.ending import destroy
+from appliance.core import run_folders
 from appliance.deployment.ending.search import Budget, Scan, scan
 
 _NEEDLE_BYTES: Final = 48
@@ -38,12 +38,13 @@ def look(config: Config, needles: Mapping[str, bytes]) -> Scan:
     """Search state and runtime folders, those of list and key, and, within a budget, temporary folders."""
     if not needles:
         return Scan()
-    runtime = destroy.runtime_folders()
+    roots = run_folders.temporary_roots()
+    runtime = run_folders.run_folders(roots)
     result = scan([config.alerts.state_dir, *runtime], needles)
     beside = {config.watchlist.file.parent, config.watchlist.key.parent} - {config.alerts.state_dir}
     result += scan(sorted(beside), needles, recursive=False)
     seen = {finding.path for finding in result.findings}
-    other = scan(destroy.temporary_roots(), needles, budget=Budget())
+    other = scan(roots, needles, budget=Budget())
     other.findings = [finding for finding in other.findings if finding.path not in seen]
     result += other
     return result

@@ -17,10 +17,10 @@ from appliance.audit.record import AuditRecord
 from appliance.config.live import Config
 from appliance.core.clock import Moment, utc_now
 from appliance.core.errors import JournalError, LfrError
+from appliance.core.files import write_private
 from appliance.deployment import blue_list
 from appliance.deployment.report import decisions, incidents
 from appliance.deployment.report.contents import DecisionRow, Seconds
-from appliance.deployment.store import write_atomic
 from appliance.deployment.tally import slot_of
 
 _log = structlog.get_logger()
@@ -100,7 +100,7 @@ def freeze(config: Config) -> DeploymentCounts:
         figures = gather(config)
     except JournalError:
         return load(config)
-    write_atomic(config.alerts.state_dir / FIGURES_FILE, figures.model_dump_json(indent=1).encode())
+    write_private(config.alerts.state_dir / FIGURES_FILE, figures.model_dump_json(indent=1).encode())
     return figures
 
 

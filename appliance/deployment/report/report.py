@@ -20,6 +20,7 @@ from appliance.audit.chain import AuditLine
 from appliance.config.live import Config
 from appliance.core import binomial
 from appliance.core.clock import utc_now, utc_text
+from appliance.core.files import make_folder, write_private
 from appliance.deployment import authority, blue_list
 from appliance.deployment.ending import certificate
 from appliance.deployment.guard import one_in
@@ -37,7 +38,7 @@ from appliance.deployment.report.contents import (
     WalkRow,
 )
 from appliance.deployment.state import DeploymentState
-from appliance.deployment.store import Store, write_atomic
+from appliance.deployment.store import Store
 from appliance.deployment.tally import Tally
 
 
@@ -362,10 +363,11 @@ def write(
         "report-full.html": render("report-full.html", report=report, **drawings),
         "report-full.json": report.model_dump_json(indent=2) + "\n",
     }
+    make_folder(folder)
     hashes = {}
     for name, text in files.items():
         data = text.encode()
-        write_atomic(folder / name, data, 0o644 if "public" in name else 0o600)
+        write_private(folder / name, data, mode=0o644 if "public" in name else 0o600)
         hashes[name] = hashlib.sha256(data).hexdigest()
     src.store.audit.append(ReportWritten(folder=str(folder), sha256=hashes), by)
     return paths(folder)

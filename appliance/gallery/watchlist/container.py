@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
+import contextlib
 import hashlib
 import os
 import re
@@ -25,8 +25,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.core.clock import Moment, utc_text
-from appliance.core.errors import WatchlistError
-from appliance.core.files import write_private
+from appliance.core.errors import FileError, WatchlistError
+from appliance.core.files import locked, write_private
 from appliance.security.keys import PublicSigner, Signer
 
 MAGIC = b"LFRWLIST"
@@ -238,12 +238,11 @@ def append_approval(path: Path, signer: Signer, at: datetime) -> Container:
     """
     _require_file(path)
     while True:
-        try:
-            handle = os.open(path, os.O_RDONLY)
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.ExitStack() as held:
+            try:
+                handle = held.enter_context(locked(path.resolve(), create=False))
+            except FileError as error:
+                raise _unreadable(path, error.cause) from None
             if os.fstat(handle).st_ino != path.stat().st_ino:
                 continue  # somebody replaced it while we waited for the lock
             container = read(path)
@@ -256,8 +255,6 @@ def append_approval(path: Path, signer: Signer, at: datetime) -> Container:
             chunk = record.model_dump_json().encode()
             write_private(path, path.read_bytes() + len(chunk).to_bytes(2, "little") + chunk)
             return read(path)
-        finally:
-            os.close(handle)
 
 
 def same_person(name: str, other: str) -> bool:

@@ -177,7 +177,7 @@ def seal(
 
     Raises
     ------
-    WatchlistError
+    FileError
         The file cannot be written.
     """
     created = created or utc_now()

@@ -131,11 +131,3 @@ def test_what_is_left_over_is_key_list_and_companions(on_disk: Any) -> None:
         path.unlink()
     assert destroy.left_over(on_disk) == []
     assert destroy.sealed_files(on_disk) == [on_disk.watchlist.file], "named also when it is gone"
-
-
-def test_temporary_roots_are_folders_that_are_there_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "none"))
-    found = destroy.temporary_roots()
-    assert tmp_path / "none" not in found
-    assert len(found) == len(set(found)) > 0

@@ -63,9 +63,9 @@ def test_a_hub_that_is_about_to_purge_is_not_held_up_by_a_disk_that_is_full(
     config: Any, journal: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
+        raise FileError("figures.json cannot be written: No space left on device.")
 
-    monkeypatch.setattr(counts, "write_atomic", full)
+    monkeypatch.setattr(counts, "write_private", full)
     counts.keep(config)
 
 
