@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import StreamError
 
 MAX_WAITING = 500
@@ -19,6 +20,11 @@ Act = dict[str, Any]
 Send = Callable[[Act], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
+
+
+def new_act(code: str, by: str, **details: object) -> Act:
+    """An act for the audit record, as of now."""
+    return {"act": code, "by": by[:64] or "nobody", "details": {"when": utc_text(utc_now()), **details}}
 
 
 class AuditQueueFull(Exception):
@@ -48,7 +54,7 @@ class AuditQueue:
         """Acts that the audit record does not hold yet."""
         return len(self._waiting)
 
-    def must(self, act: Act) -> None:
+    def add_or_refuse(self, act: Act) -> None:
         """Record an act that may be refused.
 
         Raises
@@ -61,7 +67,7 @@ class AuditQueue:
         self._waiting.append(act)
         self._wake.set()
 
-    def note(self, act: Act) -> None:
+    def add(self, act: Act) -> None:
         """Record an act that has happened already."""
         if len(self._waiting) >= 2 * MAX_WAITING:
             self.lost += 1

@@ -339,6 +339,37 @@ def test_a_new_alert_never_displaces_the_one_that_is_looked_at_and_nothing_jumps
     assert page.locator(".cards li").first.get_attribute("data-id") == newer.id
 
 
+@pytest.mark.parametrize("width", [1440, 1300, 1150, 1024])
+def test_a_count_that_gains_a_digit_moves_nothing_in_the_header(open_page: Any, street: Any, width: Any) -> None:
+    decide_everything(street)
+    page = open_page("sam", viewport={"width": width, "height": 900})
+    cameras = street.cameras
+
+    def boxes(people: Any, alerts: Any) -> Any:
+        """Where everything in the header is when the status tells these counts."""
+        street.cameras = [camera.model_copy(update={"people_seen": people}) for camera in cameras]
+        street.published = alerts
+        expect(page.locator("#vital-people")).to_have_text(f"{2 * people:,}")
+        expect(page.locator("#vital-alerts")).to_have_text(f"{alerts:,}")
+        return page.evaluate(
+            """() => [...document.querySelectorAll('.top *')].filter((one) => one.checkVisibility()).map((one) => {
+            const box = one.getBoundingClientRect(); return [one.id || one.className, box.x, box.width]; })"""
+        )
+
+    before = street.published
+    try:
+        small = boxes(3, 9)
+        for people, alerts in ((30, 10), (4_000, 100), (40_000, 1_000)):
+            assert boxes(people, alerts) == small
+        for _ in range(10):
+            street.publish(quick=True)
+        expect(page.locator("#count-open")).to_have_text("10")
+        assert boxes(3, 9) == small
+        assert page.evaluate("document.querySelector('.top').scrollWidth <= innerWidth")
+    finally:
+        street.cameras, street.published = cameras, before + 10
+
+
 def test_cards_do_not_move_under_the_pointer(open_page: Any, street: Any) -> None:
     page = open_page("anna")
     known = street.publish()
@@ -551,7 +582,7 @@ def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page: A
         box = page.get_by_role("button", name=name, exact=True).bounding_box()
         assert box["height"] >= 44
         assert box["y"] + box["height"] <= PHONE["height"]
-    expect(page.get_by_text("Whole story")).to_have_count(0)  # which this role has no page for
+    expect(page.get_by_text("All details")).to_have_count(0)  # which this role has no page for
     snap(page, shots / "phone.jpg")
     page.context.set_offline(True)
     page.get_by_role("button", name="Do not engage", exact=True).tap()
@@ -715,7 +746,7 @@ def test_history_is_filtered_and_leads_to_the_story_and_its_export(open_page: An
     snap(page, shots / "history.jpg")
     page.locator(f'tr[data-id="{alert.id}"] a').click()
     expect(page.locator(".timeline")).to_contain_text("Clear likeness")
-    pictures_are_there(page, ".story-looks")
+    pictures_are_there(page, ".details-looks")
     with page.expect_download() as download:
         page.click("#export")
     assert download.value.suggested_filename == f"alert-{alert.id}.zip"

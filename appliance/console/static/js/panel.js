@@ -47,7 +47,7 @@ export class Panel {
 
   can(kind) {
     const kase = this.kase;
-    return Boolean(kase) && this.may(kind) && !standing(kase)[kind] && !this.busy(kind);
+    return Boolean(kase) && this.may(kind) && !kase.standing[kind] && !this.busy(kind);
   }
 
   undoable() {
@@ -152,7 +152,7 @@ export class Panel {
     const note = this.root.querySelector("#note");
     const written = note ? { text: note.value, focus: document.activeElement === note } : null;
     this.root.replaceChildren(...(kase ? this.armed ? [this.arming()] : this.stages(kase) : [this.nothing()]));
-    const now = !kase || this.armed ? "" : this.can("engagement") && standing(kase).passed_on ? "engagement" : this.can("operator") ? "operator" : "";
+    const now = !kase || this.armed ? "" : this.can("engagement") && kase.standing.passed_on ? "engagement" : this.can("operator") ? "operator" : "";
     if (now) this.root.dataset.now = now; // on a phone these answers stay under the thumb
     else delete this.root.dataset.now;
     const fresh = this.root.querySelector("#note");
@@ -214,7 +214,7 @@ export class Panel {
       this.may("operator") && stands.operator ? this.nextButton() : null,
       h("button", { type: "button", class: "quiet", "data-key": "undo", disabled: !undo, onclick: () => this.undo() }, key("U"),
         h("span", {}, undo ? `Undo “${VALUES[undo.value]}”${undo.by === this.me.name ? "" : ` by ${undo.by}`}` : "Undo")),
-      this.may("history") ? h("a", { class: "quiet", href: `/alerts/${kase.alert.id}`, "data-route": true }, h("span", {}, "Whole story")) : null));
+      this.may("history") ? h("a", { class: "quiet", href: `/alerts/${kase.alert.id}`, "data-route": true }, h("span", {}, "All details")) : null));
     return out;
   }
 
