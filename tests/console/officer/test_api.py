@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
-from console_stage import acts_of, decide
+from console_stage import acts_of, decide, open_stage
 
 
 @pytest.mark.parametrize("name", ["face", "scene", "photo"])
@@ -90,3 +90,27 @@ def test_a_malformed_decision_gets_a_sentence(anna: Any, shown: Any, content: An
     answer = anna.post(f"/api/alerts/{shown.id}/decisions", content=content, headers=headers)
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "bad_request"
+
+
+def test_the_answer_to_a_decision_brings_the_alert_as_it_then_is(anna: Any, alert: Any) -> None:
+    answer = decide(anna, alert, value="no_match").json()
+    assert answer["case"]["standing"] == {"operator": answer["decision"]["id"]}
+    assert answer["case"]["state"] == "no_match"
+    assert answer["case"]["waits"]["operator"] is False
+
+
+def test_a_new_alert_is_shown_without_the_hub_and_its_view_is_recorded_all_the_same() -> None:
+    with open_stage() as stage, stage.client("anna") as anna:
+        made = stage.publish(quick=True)
+        until = time.monotonic() + 10
+        while anna.get(f"/alerts/{made.id}").status_code != 200:
+            assert time.monotonic() < until
+        stage.kill_hub()
+        for name in ("scene", "face", "photo"):
+            answer = anna.get(f"/api/alerts/{made.id}/{name}.jpg")
+            assert answer.status_code == 200
+            assert answer.content.startswith(b"\xff\xd8")
+        assert [act for act in stage.audit() if act.act == "view.alert"] == []
+        stage.start_hub()
+        views = acts_of(stage, "view.alert", lambda record: record.details["alert"] == made.id, timeout_s=15)
+        assert [record.by for record in views] == ["anna"]

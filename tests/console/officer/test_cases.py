@@ -132,3 +132,59 @@ def test_a_forged_position_is_none(text: Any) -> None:
 
 def test_a_position_is_read_back() -> None:
     assert parse_event_id("a1:b2:42") == ("a1:b2", 42)
+
+
+def test_a_page_is_told_what_stands_and_has_nothing_to_work_out(cases: Any, told: Any) -> None:
+    alert = told.alert()
+    shown = cases.get(alert.id).as_json()
+    assert (shown["standing"], shown["undone"], shown["tells_most"], shown["state"]) == ({}, [], None, "undecided")
+    assert shown["waits"] == {"operator": True, "engagement": True}
+    wrong = told.decide(alert)
+    told.decide(alert, "undo", "undo", undoes=wrong.id)
+    right = told.decide(alert, value="no_match")
+    sent = told.decide(alert, "engagement", "do_not_engage")
+    shown = cases.get(alert.id).as_json()
+    assert shown["standing"] == {"operator": right.id, "engagement": sent.id}
+    assert (shown["undone"], shown["tells_most"], shown["state"]) == ([wrong.id], sent.id, "no_match")
+    assert shown["waits"] == {"operator": False, "engagement": False}
+    assert shown["changed"] == sent.seq
+
+
+def test_a_decision_that_the_stream_has_not_told_yet_is_shown_without_being_taken_for_told(
+    cases: Any, told: Any
+) -> None:
+    alert = told.alert()
+    case = cases.get(alert.id)
+    made = material.decision(alert.id).model_copy(update={"seq": 9})
+    ahead = case.with_decision(made)
+    assert (ahead.standing.state, ahead.changed_seq) == ("match", case.changed_seq)
+    assert case.decisions == []
+    assert case.with_decision(made).with_decision(made).decisions == [made]
+
+
+def test_a_case_with_very_many_decisions_forgets_old_ones_and_never_what_stands(
+    monkeypatch: pytest.MonkeyPatch, cases: Any, told: Any
+) -> None:
+    monkeypatch.setattr(module, "MAX_DECISIONS", 6)
+    alert = told.alert()
+    first = told.decide(alert, "taken", "taken")
+    for _ in range(10):
+        made = told.decide(alert)
+        assert cases.get(alert.id).standing.by_kind == {"taken": first, "operator": made}
+        told.decide(alert, "undo", "undo", undoes=made.id)
+        assert cases.get(alert.id).standing.by_kind == {"taken": first}
+    assert len(cases.get(alert.id).decisions) == 6
+
+
+@pytest.mark.parametrize("alert_id", ["", "nobody", "../../etc/passwd", "\0"])
+def test_what_is_no_alert_is_visible_to_nobody(cases: Any, told: Any, alert_id: str) -> None:
+    told.alert()
+    assert cases.visible(alert_id, SUPERVISOR) is None
+
+
+def test_an_alert_is_visible_to_those_who_may_see_it(cases: Any, told: Any) -> None:
+    alert = told.alert()
+    assert cases.visible(alert.id, SUPERVISOR) is cases.get(alert.id)
+    assert cases.visible(alert.id, STREET) is None
+    told.decide(alert, "passed_on", "passed_on")
+    assert cases.visible(alert.id, STREET) is cases.get(alert.id)
