@@ -1,6 +1,5 @@
 """The console as a whole: what it answers to nobody, to everybody, and at addresses where nothing is."""
 
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,7 +23,7 @@ PRIVATE = (
 
 @pytest.mark.parametrize("path", PRIVATE)
 @pytest.mark.parametrize("cookie", ["", "lfr-session=forged", "lfr-session=" + "A" * 43])
-def test_nothing_is_served_without_a_session(stage: Any, shown: Any, path: Path, cookie: Any) -> None:
+def test_nothing_is_served_without_a_session(stage: Any, shown: Any, path: str, cookie: Any) -> None:
     headers = {"cookie": cookie} if cookie else {}
     answer = httpx.get(stage.url + path.format(id=shown.id), headers=headers)
     assert answer.status_code in ({401} if path.startswith("/api/") else {303})
@@ -59,7 +58,7 @@ def test_every_answer_carries_the_strict_headers(stage: Any, anna: Any) -> None:
         "/api/nothing",
     ],
 )
-def test_unknown_things_and_path_tricks_are_not_found(anna: Any, path: Path) -> None:
+def test_unknown_things_and_path_tricks_are_not_found(anna: Any, path: str) -> None:
     answer = anna.get(path)
     assert answer.status_code == 404
     assert "Traceback" not in answer.text

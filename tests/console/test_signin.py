@@ -15,6 +15,7 @@ from appliance.console.sessions import FREE_ATTEMPTS
 from appliance.console.settings import ConsoleSettings
 from appliance.console.signin import SignIn, SignInRefused, TooManyAttempts
 from appliance.console.users import UserFile
+from appliance.core.errors import StreamError
 
 
 def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(stage: Any) -> None:
@@ -69,11 +70,15 @@ def test_wrong_passwords_lock_the_name_and_are_recorded(stage: Any) -> None:
     assert acts_of(stage, "user.locked", lambda record: record.by == "zed")
 
 
+async def nowhere(act: Any) -> None:
+    raise StreamError("The hub does not answer.")
+
+
 def test_guessing_with_many_attempts_at_once_counts_as_guessing_one_after_the_other(tmp_path: Path) -> None:
     users = UserFile(tmp_path / "users.json")
     users.add("slow", "viewer", PASSWORD)
     settings = ConsoleSettings("127.0.0.1:1", "ipc:///nowhere", "ipc:///nowhere", users.path)
-    door = SignIn(settings, users, AuditQueue(None))
+    door = SignIn(settings, users, AuditQueue(nowhere))
     secret, token = door.form_token(Request({"type": "http", "headers": []}))
 
     async def guess(i: Any) -> Any:

@@ -44,7 +44,7 @@ def test_twenty_looks_at_once_ask_the_hub_once() -> None:
 
 
 def test_an_unknown_alert_is_told_to_each_who_asked() -> None:
-    async def fetch(alert_id: Any) -> None:
+    async def fetch(alert_id: str) -> Any:
         raise UnknownAlert("no such alert")
 
     async def live() -> None:
