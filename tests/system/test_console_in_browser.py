@@ -1,7 +1,7 @@
 """The page in a real browser: what an officer sees, hears and presses.
 
 Needs Debian's Chromium (apt install chromium). Screenshots go to the folder LFR_SCREENSHOTS, else to a temporary one;
-those of the README are made by `LFR_SCREENSHOTS=docs/screenshots pytest tests/console/test_browser.py`.
+those of the README are made by `LFR_SCREENSHOTS=docs/screenshots pytest tests/system/test_console_in_browser.py`.
 """
 
 import os
@@ -194,7 +194,7 @@ def test_axe_finds_nothing_serious(open_page: Any, street: Any, theme: Any) -> N
     look_at(page, alert)
     check(page, "alert")
     page.keyboard.press("m")
-    expect(page.locator(".arm")).to_be_visible()
+    expect(page.locator(".choice")).to_be_visible()
     check(page, "reasons")
     page.keyboard.press("Escape")
     for path in ("/live", "/history", f"/alerts/{alert.id}") if theme == "dark" else ("/history",):
@@ -219,7 +219,7 @@ def test_from_arrival_to_a_recorded_decision_it_takes_two_keys_and_no_help(open_
     started = time.monotonic()
     expect(page.locator("#panel [data-key=match]")).to_contain_text("Match")
     page.keyboard.press("m")
-    expect(page.locator(".arm .primary")).to_contain_text("Record “Match”")
+    expect(page.locator(".choice .primary")).to_contain_text("Record “Match”")
     page.keyboard.press("Enter")
     expect(page.locator("#panel .stands[data-value=match]")).to_be_visible()
     assert time.monotonic() - started < 5.0
@@ -293,11 +293,11 @@ def test_enter_on_another_button_is_that_buttons_while_a_decision_waits_for_its_
     alert = street.publish(quick=True)
     expect(opened_alert(page, alert)).to_be_visible()
     page.keyboard.press("m")
-    expect(page.locator(".arm")).to_be_visible()
+    expect(page.locator(".choice")).to_be_visible()
     page.focus("#tool-sound")
     page.keyboard.press("Enter")
     expect(page.locator("#tool-sound")).to_contain_text("Muted")
-    expect(page.locator(".arm")).to_be_visible()
+    expect(page.locator(".choice")).to_be_visible()
     assert decisions_of(street, alert) == []
 
 
@@ -310,7 +310,7 @@ def test_a_double_click_on_an_answer_does_not_choose_the_reason_that_appears_und
     expect(opened_alert(page, alert)).to_be_visible()
     for name, title in (("match", "Match – why?"), ("no_match", "No match – why?")):
         page.dblclick(f"[data-key={name}]")
-        expect(page.locator(".arm h2")).to_have_text(title)
+        expect(page.locator(".choice h2")).to_have_text(title)
         page.wait_for_timeout(200)
         assert decisions_of(street, alert) == []
         page.keyboard.press("Escape")

@@ -112,7 +112,7 @@ function maybeOpen(id) {
     return;
   }
   const idle = performance.now() - touchedAt > RELEASE_MS;
-  if (!isOpen(kase) && idle && !panel.armed && !outbox.of(selected).length) select(id);
+  if (!isOpen(kase) && idle && !panel.chosen && !outbox.of(selected).length) select(id);
 }
 
 store.addEventListener("case", ({ detail: { kase, old } }) => {
@@ -129,7 +129,7 @@ store.addEventListener("case", ({ detail: { kase, old } }) => {
       const back = kase.decisions.find((one) => one.id === decision.undoes);
       toast(back ? `${decision.by} took back “${VALUES[back.value]}”.` : `${decision.by}: ${VALUES[decision.value]}, ${clock(decision.at)}.`);
     }
-    if (panel.armed && kase.standing[panel.armed.kind]) panel.armed = null;
+    if (panel.chosen && kase.standing[panel.chosen.kind]) panel.chosen = null;
   }
   queue.draw();
   if (id === selected) panel.draw();
@@ -166,7 +166,7 @@ outbox.addEventListener("sent", ({ detail: { item, answer } }) => {
 });
 outbox.addEventListener("refused", ({ detail: { item, answer } }) => {
   const text = answer.code === "conflict" ? conflictText(item, answer) : `“${VALUES[item.body.value]}” was not recorded. ${answer.message}`;
-  if (item.alertId === selected && view === "alerts" && !panel.armed) {
+  if (item.alertId === selected && view === "alerts" && !panel.chosen) {
     panel.message = text;
     panel.draw();
   } else toast(`${named(item.alertId)}: ${text}`, "bad");
@@ -271,8 +271,8 @@ document.addEventListener("keydown", (event) => {
   const onButton = event.target.closest("button, a");
   if (name === "enter" && onButton) return; // Enter on a focused button is that button's, also while a decision waits for its reason
   if (event.key === "?") toggleHelp();
-  else if (name === "j" || event.key === "ArrowDown") { if (view !== "alerts" || (event.key === "ArrowDown" && panel.armed)) return; step(1); }
-  else if (name === "k" || event.key === "ArrowUp") { if (view !== "alerts" || (event.key === "ArrowUp" && panel.armed)) return; step(-1); }
+  else if (name === "j" || event.key === "ArrowDown") { if (view !== "alerts" || (event.key === "ArrowDown" && panel.chosen)) return; step(1); }
+  else if (name === "k" || event.key === "ArrowUp") { if (view !== "alerts" || (event.key === "ArrowUp" && panel.chosen)) return; step(-1); }
   else if (name === "g") { if (view === "alerts" && queue.newestOpen()) select(queue.newestOpen(), true); }
   else if (name === "s") alarm.toggle();
   else if (name === "l") toggleTheme();
