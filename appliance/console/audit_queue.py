@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from appliance.audit.acts import act_of
+from appliance.core.clock import utc_now
 from appliance.core.errors import AuditError, RequestRefused, StreamError
 
 MAX_WAITING = 500
@@ -19,6 +21,11 @@ Act = dict[str, Any]
 Send = Callable[[Act], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
+
+
+def new_act(code: str, by: str, **details: object) -> Act:
+    """An act for the audit record, as of now."""
+    return {"act": code, "by": by[:64] or "nobody", "details": act_of(code, {"when": utc_now(), **details}).as_json()}
 
 
 class AuditQueueFull(AuditError):
@@ -51,7 +58,7 @@ class AuditQueue:
         """Acts that the audit record does not hold yet."""
         return len(self._waiting)
 
-    def must(self, act: Act) -> None:
+    def add_or_refuse(self, act: Act) -> None:
         """Record an act that may be refused.
 
         Raises
@@ -64,7 +71,7 @@ class AuditQueue:
         self._waiting.append(act)
         self._wake.set()
 
-    def note(self, act: Act) -> None:
+    def add(self, act: Act) -> None:
         """Record an act that has happened already."""
         if len(self._waiting) >= 2 * MAX_WAITING:
             self._lose(act, "too many wait already")

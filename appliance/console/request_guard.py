@@ -91,7 +91,7 @@ def _host_name(host: str) -> str:
     return (name if colon and port.isdigit() else host).lower()
 
 
-class Guard:
+class RequestGuard:
     """ASGI middleware in front of everything.
 
     Refused are: hosts that are not this console (DNS rebinding), changes that another site's page sends, bodies above

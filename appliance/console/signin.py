@@ -12,22 +12,32 @@ from urllib.parse import parse_qs, quote
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from appliance.audit.acts import act_of
-from appliance.console.audit_queue import Act, AuditQueue
+from appliance.console.audit_queue import AuditQueue, new_act
 from appliance.console.request_guard import RequestDenied
 from appliance.console.sessions import LockOut, Session, Sessions
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import User, UserFile
-from appliance.core.clock import utc_now
 
 _NEXT = re.compile(r"^/(live|history|alerts/[A-Za-z0-9._-]{1,64})?$")
 DEMO_USER = User("demo", "supervisor", "")
 
 
-def act(code: str, by: str, **details: object) -> Act:
-    """An act for the audit record, as of now."""
-    details = act_of(code, {"when": utc_now(), **details}).as_json()
-    return {"act": code, "by": by[:64] or "nobody", "details": details}
+class SignInRefused(Exception):
+    """Nobody is let in; the sentence may be shown.
+
+    Attributes
+    ----------
+    status
+        Of the HTTP answer.
+    """
+
+    status = 403
+
+
+class TooManyAttempts(SignInRefused):
+    """This user or address has to wait before the next attempt counts."""
+
+    status = 429
 
 
 class SignIn:
@@ -114,33 +124,41 @@ class SignIn:
 
     # in and out
 
-    async def sign_in(self, request: Request) -> tuple[Response | None, str]:
-        """Answer a posted sign-in: a redirect with the cookie, or None and what to say."""
+    async def sign_in(self, request: Request) -> Response:
+        """Answer a posted sign-in: a redirect with the cookie.
+
+        Raises
+        ------
+        SignInRefused
+            The form had expired, or name or password is wrong.
+        TooManyAttempts
+            The same, too often.
+        """
         fields = await self.fields(request)
         secret = request.cookies.get(self._form_cookie, "")
         if not secret or not hmac.compare_digest(fields.get("token", "").encode(), self._token_of(secret).encode()):
-            return None, "The sign-in page had expired. Try again."
+            raise SignInRefused("The sign-in page had expired. Try again.")
         name, password = fields.get("name", "")[:64], fields.get("password", "")
         address = request.client.host if request.client else ""
         async with self._hashing:
             wait = self.lock_out.wait_s(name, address)  # asked here: a hundred at once wait for their turn, then see it
             if wait > 0:
-                return None, f"Too many attempts. Wait {_duration(wait)}, then try again."
+                raise TooManyAttempts(f"Too many attempts. Wait {_duration(wait)}, then try again.")
             user = await asyncio.to_thread(self._users.check, name, password)
             wait = 0.0 if user is not None else self.lock_out.failed(name, address)
         if user is None:
             shown = name.strip().lower()
-            self._audit_queue.note(act("user.refused", shown, address=address))
+            self._audit_queue.add(new_act("user.refused", shown, address=address))
             if wait:
-                self._audit_queue.note(act("user.locked", shown, address=address, seconds=round(wait)))
-                return None, f"Name or password is wrong. Too many attempts: wait {_duration(wait)}."
-            return None, "Name or password is wrong."
+                self._audit_queue.add(new_act("user.locked", shown, address=address, seconds=round(wait)))
+                raise TooManyAttempts(f"Name or password is wrong. Too many attempts: wait {_duration(wait)}.")
+            raise SignInRefused("Name or password is wrong.")
         self.lock_out.succeeded(name)
         old = self.session(request)
         if old is not None:
             self.sessions.close(old)
         wanted = fields.get("next", "/")
-        return self._admit(user, wanted if _NEXT.match(wanted) else "/", address), ""
+        return self._admit(user, wanted if _NEXT.match(wanted) else "/", address)
 
     def demo(self, request: Request) -> Response | None:
         """Sign the demonstration's browser in; its token works once."""
@@ -152,7 +170,7 @@ class SignIn:
 
     def _admit(self, user: User, where: str, address: str) -> Response:
         session = self.sessions.open(user)
-        self._audit_queue.note(act("user.signin", user.name, role=user.role, session=session.short, address=address))
+        self._audit_queue.add(new_act("user.signin", user.name, role=user.role, session=session.short, address=address))
         response = RedirectResponse(where, status_code=303)
         response.set_cookie(
             self._session_cookie, session.token, path="/", secure=self._tls, httponly=True, samesite="strict"
@@ -162,7 +180,7 @@ class SignIn:
 
     def sign_out(self, session: Session) -> Response:
         """End the session and forget its cookie."""
-        self._audit_queue.note(act("user.signout", session.user.name, session=session.short))
+        self._audit_queue.add(new_act("user.signout", session.user.name, session=session.short))
         self.sessions.close(session)
         response = RedirectResponse("/signin", status_code=303)
         response.delete_cookie(self._session_cookie, path="/", secure=self._tls, httponly=True, samesite="strict")

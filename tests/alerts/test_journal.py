@@ -1,7 +1,6 @@
 """The journal is the one truth: durable, in one series, nothing twice, and gone when it is purged."""
 
 import os
-import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -311,50 +310,6 @@ class TestPurge:
         assert destroy_files(tmp_path) == []
 
 
-class TestTally:
-    def test_counts_say_what_people_decided(self, journal: Any) -> None:
-        ids = []
-        for category in ("violence", "violence", "fraud", "fraud", "fraud", "fraud"):
-            made = alert(category=category)
-            journal.append_alert(made, pictures())
-            ids.append(made.id)
-        journal.append_decision(decision(ids[0], value="match"))
-        journal.append_decision(decision(ids[0], "outcome", "not_the_person"))  # the outcome outweighs the operator
-        journal.append_decision(decision(ids[1], value="no_match"))
-        journal.append_decision(decision(ids[2], value="no_match"))
-        journal.append_decision(decision(ids[2], "outcome", "confirmed"))
-        undone, _ = journal.append_decision(decision(ids[3], value="no_match"))
-        journal.append_decision(decision(ids[3], "undo", "undo", undoes=undone.id))
-        journal.append_decision(decision(ids[4], value="cannot_tell"))
-        journal.append_sighting(sighting())
-        tally = journal.tally("street-1")
-        assert tally.alerts == {("north", "violence"): 2, ("north", "fraud"): 4}
-        assert (tally.alerts_total, tally.alerts_at("north"), tally.alerts_at("south")) == (6, 6, 0)
-        assert (tally.false_alerts, tally.true_alerts, tally.undecided) == (2, 1, 2)
-        assert tally.decisions["operator", "no_match"] == 3
-        assert tally.standing["operator", "no_match"] == 2
-        assert tally.decisions["undo", "undo"] == 1
-        assert tally.sightings == {"north": 1}
-        assert journal.tally("another").alerts_total == 0
-
-    def test_counts_outlive_the_purge(self, journal: Any) -> None:
-        for value in ("match", "no_match", ""):
-            made = alert(at=utc_now() - timedelta(hours=2))
-            journal.append_alert(made, pictures())
-            if value:
-                journal.append_decision(decision(made.id, value=value))
-        journal.append_sighting(sighting(at=utc_now() - timedelta(hours=2)))
-        journal.append_alert(alert(), pictures())
-        before = journal.tally()
-        journal.purge(utc_now() - timedelta(hours=1))
-        assert journal.tally() == before
-        journal.purge(utc_now() + timedelta(hours=1))
-        assert journal.tally() == before
-
-    def test_an_empty_journal_counts_nothing(self, journal: Any) -> None:
-        assert journal.tally().alerts_total == journal.tally().false_alerts == journal.tally().undecided == 0
-
-
 class TestTrouble:
     def test_a_full_disk_is_said_and_keeps_what_was_there(self, journal: Any) -> None:
         journal.append_alert(alert(), pictures())
@@ -364,56 +319,6 @@ class TestTrouble:
             journal.append_alert(alert(), pictures(size=50_000))
         journal._db.execute(f"PRAGMA max_page_count = {pages + 1000}")
         assert journal.append_alert(alert(), pictures(size=50_000)).seq == 2
-
-    def test_a_damaged_file_is_said_with_what_to_do(self, tmp_path: Path) -> None:
-        with Journal.open(tmp_path) as journal:
-            for _ in range(20):
-                journal.append_alert(alert(), pictures())
-        path = tmp_path / "journal.db"
-        content = bytearray(path.read_bytes())
-        content[8192:40960] = os.urandom(32768)
-        path.write_bytes(content)
-        with pytest.raises(JournalError, match=r"is damaged.*Move the state folder away"):
-            Journal.open(tmp_path)
-
-    def test_what_is_no_database_is_said(self, tmp_path: Path) -> None:
-        (tmp_path / "journal.db").write_bytes(b"this is a letter to the editor" * 100)
-        for open_ in (Journal.open, Journal.open_reader):
-            with pytest.raises(JournalError, match="is damaged"):
-                open_(tmp_path)
-
-    def test_a_foreign_database_is_left_alone(self, tmp_path: Path) -> None:
-        other = sqlite3.connect(tmp_path / "journal.db")
-        other.execute("CREATE TABLE songs (name)")
-        other.close()
-        before = (tmp_path / "journal.db").read_bytes()
-        for open_ in (Journal.open, Journal.open_reader):
-            with pytest.raises(JournalError, match="not this appliance's journal"):
-                open_(tmp_path)
-        assert (tmp_path / "journal.db").read_bytes() == before
-
-    def test_a_journal_of_a_later_version_is_refused(self, tmp_path: Path) -> None:
-        with Journal.open(tmp_path) as journal:
-            journal._db.execute("PRAGMA user_version = 2")
-        with pytest.raises(JournalError, match="has form 2"):
-            Journal.open(tmp_path)
-
-    def test_reading_where_nothing_is_says_so_and_makes_nothing(self, tmp_path: Path) -> None:
-        with pytest.raises(JournalError, match="There is no journal"):
-            Journal.open_reader(tmp_path / "state")
-        assert not (tmp_path / "state").exists()
-
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-    def test_a_folder_that_may_not_be_written_is_said(self, tmp_path: Path) -> None:
-        tmp_path.chmod(0o500)
-        with pytest.raises(JournalError, match="may write to"):
-            Journal.open(tmp_path / "state")
-        tmp_path.chmod(0o700)
-
-    def test_a_file_in_the_place_of_the_folder_is_said(self, tmp_path: Path) -> None:
-        (tmp_path / "state").write_text("")
-        with pytest.raises(JournalError, match="cannot be opened"):
-            Journal.open(tmp_path / "state")
 
 
 def test_decisions_are_remembered_until_they_are_in_the_audit_record(journal: Any) -> None:

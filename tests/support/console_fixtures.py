@@ -1,6 +1,7 @@
 """One stage (hub, console, street) for the whole room's tests; each test uses alerts of its own."""
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,3 +14,39 @@ def stage() -> Iterator[Any]:
     os.environ["OMP_NUM_THREADS"] = "1"
     with open_stage() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def anna(stage: Any) -> Iterator[Any]:
+    """An operator's browser."""
+    with stage.client("anna") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def sam(stage: Any) -> Iterator[Any]:
+    """A supervisor's browser."""
+    with stage.client("sam") as client:
+        yield client
+
+
+def _published(stage: Any, anna: Any) -> Any:
+    """A new alert that the console has heard of; looked at by nobody."""
+    made = stage.publish(quick=True)
+    until = time.monotonic() + 5
+    while anna.get(f"/alerts/{made.id}").status_code != 200:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return made
+
+
+@pytest.fixture
+def alert(stage: Any, anna: Any) -> Any:
+    """An alert of this test alone."""
+    return _published(stage, anna)
+
+
+@pytest.fixture(scope="session")
+def shown(stage: Any, anna: Any) -> Any:
+    """An alert that no test changes."""
+    return _published(stage, anna)

@@ -14,6 +14,7 @@ import socket
 import ssl
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -350,14 +351,14 @@ class Stage:
     def client(self, name: str) -> Iterator[httpx.Client]:
         """An HTTP client that is signed in; its `x-csrf-token` header is set."""
         with httpx.Client(base_url=self.url, headers={"origin": self.url}, timeout=10) as client:
-            token = _field(client.get("/signin").text, 'name="token" value="')
+            token = field_of(client.get("/signin").text, 'name="token" value="')
             answer = client.post("/signin", data={"name": name, "password": PASSWORD, "token": token, "next": "/"})
             assert answer.status_code == 303, answer.text
-            client.headers["x-csrf-token"] = _field(client.get("/").text, 'data-csrf="')
+            client.headers["x-csrf-token"] = field_of(client.get("/").text, 'data-csrf="')
             yield client
 
 
-def _field(page: str, before: str) -> str:
+def field_of(page: str, before: str) -> str:
     start = page.index(before) + len(before)
     return page[start : page.index('"', start)]
 
@@ -369,3 +370,19 @@ def open_stage(**console: Any) -> Iterator[Stage]:
 
     with tempfile.TemporaryDirectory(prefix="lfr-", dir="/tmp") as name, Stage(Path(name), **console) as stage:
         yield stage
+
+
+def decide(client: Any, alert: Any, kind: Any = "operator", value: Any = "match", **more: Any) -> Any:
+    """The console's answer to a decision that has an id of its own."""
+    body = {"id": str(uuid.uuid4()), "kind": kind, "value": value, **more}
+    return client.post(f"/api/alerts/{alert.id}/decisions", json=body)
+
+
+def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 5) -> Any:
+    """The audit record's acts of a code, waiting until there is one like `want`."""
+    until = time.monotonic() + timeout_s
+    while True:
+        found = [record for record in stage.audit() if record.act == code]
+        if any(want(record) for record in found) or time.monotonic() > until:
+            return [record for record in found if want(record)]
+        time.sleep(0.05)

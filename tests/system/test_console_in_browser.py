@@ -1,7 +1,7 @@
 """The page in a real browser: what an officer sees, hears and presses.
 
 Needs Debian's Chromium (apt install chromium). Screenshots go to the folder LFR_SCREENSHOTS, else to a temporary one;
-those of the README are made by `LFR_SCREENSHOTS=docs/screenshots pytest tests/console/test_browser.py`.
+those of the README are made by `LFR_SCREENSHOTS=docs/screenshots pytest tests/system/test_console_in_browser.py`.
 """
 
 import os
@@ -195,7 +195,7 @@ def test_axe_finds_nothing_serious(open_page: Any, street: Any, theme: Any) -> N
     look_at(page, alert)
     check(page, "alert")
     page.keyboard.press("m")
-    expect(page.locator(".arm")).to_be_visible()
+    expect(page.locator(".choice")).to_be_visible()
     check(page, "reasons")
     page.keyboard.press("Escape")
     for path in ("/live", "/history", f"/alerts/{alert.id}") if theme == "dark" else ("/history",):
@@ -220,7 +220,7 @@ def test_from_arrival_to_a_recorded_decision_it_takes_two_keys_and_no_help(open_
     started = time.monotonic()
     expect(page.locator("#panel [data-key=match]")).to_contain_text("Match")
     page.keyboard.press("m")
-    expect(page.locator(".arm .primary")).to_contain_text("Record “Match”")
+    expect(page.locator(".choice .primary")).to_contain_text("Record “Match”")
     page.keyboard.press("Enter")
     expect(page.locator("#panel .stands[data-value=match]")).to_be_visible()
     assert time.monotonic() - started < 5.0
@@ -294,11 +294,11 @@ def test_enter_on_another_button_is_that_buttons_while_a_decision_waits_for_its_
     alert = street.publish(quick=True)
     expect(opened_alert(page, alert)).to_be_visible()
     page.keyboard.press("m")
-    expect(page.locator(".arm")).to_be_visible()
+    expect(page.locator(".choice")).to_be_visible()
     page.focus("#tool-sound")
     page.keyboard.press("Enter")
     expect(page.locator("#tool-sound")).to_contain_text("Muted")
-    expect(page.locator(".arm")).to_be_visible()
+    expect(page.locator(".choice")).to_be_visible()
     assert decisions_of(street, alert) == []
 
 
@@ -311,7 +311,7 @@ def test_a_double_click_on_an_answer_does_not_choose_the_reason_that_appears_und
     expect(opened_alert(page, alert)).to_be_visible()
     for name, title in (("match", "Match – why?"), ("no_match", "No match – why?")):
         page.dblclick(f"[data-key={name}]")
-        expect(page.locator(".arm h2")).to_have_text(title)
+        expect(page.locator(".choice h2")).to_have_text(title)
         page.wait_for_timeout(200)
         assert decisions_of(street, alert) == []
         page.keyboard.press("Escape")
@@ -338,6 +338,37 @@ def test_a_new_alert_never_displaces_the_one_that_is_looked_at_and_nothing_jumps
     expect(page.locator("#panel")).to_contain_text("Match – why?")
     assert page.evaluate("window.shifts") == []
     assert page.locator(".cards li").first.get_attribute("data-id") == newer.id
+
+
+@pytest.mark.parametrize("width", [1440, 1300, 1150, 1024])
+def test_a_count_that_gains_a_digit_moves_nothing_in_the_header(open_page: Any, street: Any, width: Any) -> None:
+    decide_everything(street)
+    page = open_page("sam", viewport={"width": width, "height": 900})
+    cameras = street.cameras
+
+    def boxes(people: Any, alerts: Any) -> Any:
+        """Where everything in the header is when the status tells these counts."""
+        street.cameras = [camera.model_copy(update={"people_seen": people}) for camera in cameras]
+        street.published = alerts
+        expect(page.locator("#vital-people")).to_have_text(f"{2 * people:,}")
+        expect(page.locator("#vital-alerts")).to_have_text(f"{alerts:,}")
+        return page.evaluate(
+            """() => [...document.querySelectorAll('.top *')].filter((one) => one.checkVisibility()).map((one) => {
+            const box = one.getBoundingClientRect(); return [one.id || one.className, box.x, box.width]; })"""
+        )
+
+    before = street.published
+    try:
+        small = boxes(3, 9)
+        for people, alerts in ((30, 10), (4_000, 100), (40_000, 1_000)):
+            assert boxes(people, alerts) == small
+        for _ in range(10):
+            street.publish(quick=True)
+        expect(page.locator("#count-open")).to_have_text("10")
+        assert boxes(3, 9) == small
+        assert page.evaluate("document.querySelector('.top').scrollWidth <= innerWidth")
+    finally:
+        street.cameras, street.published = cameras, before + 10
 
 
 def test_cards_do_not_move_under_the_pointer(open_page: Any, street: Any) -> None:
@@ -552,7 +583,7 @@ def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page: A
         box = page.get_by_role("button", name=name, exact=True).bounding_box()
         assert box["height"] >= 44
         assert box["y"] + box["height"] <= PHONE["height"]
-    expect(page.get_by_text("Whole story")).to_have_count(0)  # which this role has no page for
+    expect(page.get_by_text("All details")).to_have_count(0)  # which this role has no page for
     snap(page, shots / "phone.jpg")
     page.context.set_offline(True)
     page.get_by_role("button", name="Do not engage", exact=True).tap()
@@ -716,7 +747,7 @@ def test_history_is_filtered_and_leads_to_the_story_and_its_export(open_page: An
     snap(page, shots / "history.jpg")
     page.locator(f'tr[data-id="{alert.id}"] a').click()
     expect(page.locator(".timeline")).to_contain_text("Clear likeness")
-    pictures_are_there(page, ".story-looks")
+    pictures_are_there(page, ".details-looks")
     with page.expect_download() as download:
         page.click("#export")
     assert download.value.suggested_filename == f"alert-{alert.id}.zip"

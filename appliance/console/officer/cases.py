@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from appliance.alerts.decisions import Standing, standing_of
 from appliance.alerts.messages import Alert, Decision
 from appliance.console.users import User
 from appliance.core.clock import utc_text
@@ -32,42 +33,53 @@ class Case:
         In the order of the journal, undone ones included.
     changed_seq
         Sequence number of the newest event on it.
+    standing
+        What the decisions come to.
     """
 
     alert: Alert
     decisions: list[Decision] = field(default_factory=list)
     changed_seq: int = 0
+    standing: Standing[Decision] = field(init=False)
 
-    def standing(self) -> dict[str, Decision]:
-        """The decision of each kind that has not been taken back."""
-        stands: dict[str, Decision] = {}
-        for decision in self.decisions:
-            if decision.kind == "undo":
-                stands = {kind: old for kind, old in stands.items() if old.id != decision.undoes}
-            else:
-                stands.setdefault(decision.kind, decision)
-        return stands
+    def __post_init__(self) -> None:
+        self.standing = standing_of(self.decisions)
 
-    def state(self) -> str:
-        """One of `STATES`."""
-        operator = self.standing().get("operator")
-        return operator.value if operator else "undecided"
+    def add(self, decision: Decision, seq: int) -> bool:
+        """Take in one more; False when it was known already."""
+        if any(known.id == decision.id for known in self.decisions):
+            return False
+        bisect.insort(self.decisions, decision, key=lambda known: known.seq)
+        while len(self.decisions) > MAX_DECISIONS:  # what no longer stands goes first, and always before its undo
+            stands = {known.id for known in self.standing.by_kind.values()}
+            del self.decisions[next(i for i, known in enumerate(self.decisions) if known.id not in stands)]
+        self.changed_seq = max(self.changed_seq, seq)
+        self.standing = standing_of(self.decisions)
+        return True
+
+    def with_decision(self, decision: Decision) -> Case:
+        """As it will be once the stream has told of a decision: a copy, as old as what the stream has told so far."""
+        told = self.changed_seq
+        case = Case(self.alert, list(self.decisions), told)
+        case.add(decision, told)
+        return case
 
     def visible_to(self, user: User) -> bool:
         """Whether a user may see it at all: an engagement officer sees what was passed on, or what they decided on."""
-        if user.may("alerts"):
-            return True
-        stands = self.standing()
-        return "passed_on" in stands or "engagement" in stands or "outcome" in stands
+        return user.may("alerts") or not self.standing.by_kind.keys().isdisjoint(("passed_on", "engagement", "outcome"))
 
     def as_json(self) -> dict[str, Any]:
-        """What the page gets."""
-        stands = self.standing()
+        """What the page gets: it works out nothing by itself, and looks decisions up by their ids."""
+        standing = self.standing
+        tells_most = standing.tells_most
         return {
             "alert": self.alert.model_dump(mode="json"),
             "decisions": [decision.model_dump(mode="json") for decision in self.decisions],
-            "standing": {kind: decision.id for kind, decision in stands.items()},
-            "state": stands["operator"].value if "operator" in stands else "undecided",
+            "standing": {kind: decision.id for kind, decision in standing.by_kind.items()},
+            "undone": sorted(standing.undone),
+            "tells_most": tells_most.id if tells_most else None,
+            "state": standing.state,
+            "waits": {"operator": standing.waits_for_operator, "engagement": standing.waits_for_engagement},
             "changed": self.changed_seq,
         }
 
@@ -101,7 +113,12 @@ class Cases:
         """One case, or None."""
         return self._cases.get(alert_id)
 
-    def take(self, event: Alert | Decision, seq: int) -> Case | None:
+    def visible(self, alert_id: str, user: User) -> Case | None:
+        """One case, or None when there is none or this user may not see it."""
+        case = self._cases.get(alert_id)
+        return case if case is not None and case.visible_to(user) else None
+
+    def add(self, event: Alert | Decision, seq: int) -> Case | None:
         """Take in one event; returns the case that it changed, None when it was known already."""
         self.seq = max(self.seq, seq)
         if isinstance(event, Alert):
@@ -113,13 +130,7 @@ class Cases:
                 del self._cases[next(iter(self._cases))]
             return case
         known = self._cases.get(event.alert_id)
-        if known is None or len(known.decisions) >= MAX_DECISIONS:
-            return None
-        if any(decision.id == event.id for decision in known.decisions):
-            return None
-        bisect.insort(known.decisions, event, key=lambda decision: decision.seq)
-        known.changed_seq = max(known.changed_seq, seq)
-        return known
+        return known if known is not None and known.add(event, seq) else None
 
     def expire(self, now: datetime) -> list[str]:
         """Forget alerts older than the journal keeps them; returns their ids."""
@@ -142,7 +153,7 @@ class Cases:
         """What a page starts with: the newest undecided ones and the newest others, oldest first."""
         undecided, others, chosen = 0, 0, []
         for case in self.newest_first(user):
-            if case.state() == "undecided":
+            if case.standing.waits_for_operator:
                 undecided += 1
                 if undecided <= SNAPSHOT_UNDECIDED:
                     chosen.append(case.as_json())
@@ -154,7 +165,7 @@ class Cases:
 
     def beyond_snapshot(self, user: User) -> int:
         """How many undecided ones a snapshot leaves to the history."""
-        undecided = sum(case.state() == "undecided" for case in self.newest_first(user))
+        undecided = sum(case.standing.waits_for_operator for case in self.newest_first(user))
         return max(0, undecided - SNAPSHOT_UNDECIDED)
 
     def changed_after(self, seq: int, user: User) -> list[tuple[Case, bool]]:
@@ -199,8 +210,8 @@ class Cases:
 
 def _in_state(case: Case, state: str) -> bool:
     if state in STATES:
-        return case.state() == state
-    return state in case.standing()
+        return case.standing.state == state
+    return state in case.standing.by_kind
 
 
 def event_id(epoch: str, seq: int) -> str:

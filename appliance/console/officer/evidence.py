@@ -32,7 +32,7 @@ def build(case: Case, pictures: Sequence[bytes], exported_by: str, now: datetime
         alert=alert,
         decisions=[(decision, words[decision.id]) for decision in decisions],
         words_of=words,
-        taken_back={decision.undoes for decision in decisions if decision.undoes},
+        taken_back=case.standing.undone,
         above=alert.score - alert.threshold,
         exported_by=exported_by,
         exported_at=utc_text(now),

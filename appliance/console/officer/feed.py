@@ -30,13 +30,23 @@ class FeedListener(Protocol):
         """Another journal: forget every event."""
 
     def event(self, header: Alert | Decision, epoch: str, seq: int) -> None:
-        """A journaled event, each once and in order."""
+        """An event of the journal, each once and in order."""
 
     def new_status(self, status: Status, *, caught_up: bool) -> None:
-        """How the appliance is, each second; `caught_up`: every journaled event has been told."""
+        """How the appliance is, each second; `caught_up`: every event of the journal has been told."""
 
     def new_preview(self, header: PreviewHeader, jpg: bytes) -> None:
         """What a camera sees, redacted."""
+
+
+class PictureKeeper(Protocol):
+    """Who keeps the pictures that come with new alerts."""
+
+    def keep(self, alert_id: str, pictures: Sequence[bytes]) -> None:
+        """Scene, face and watchlist picture of an alert."""
+
+    def clear(self) -> None:
+        """Another journal: forget all of them."""
 
 
 class _Requester:
@@ -78,26 +88,29 @@ class Feed:
         self._acts = _Requester(replay, "acts")
         self._connected = False
 
-    async def run(self, audience: FeedListener) -> None:
+    async def run(self, listener: FeedListener, pictures: PictureKeeper) -> None:
         """Follow for ever; cancel to end."""
         async with Subscriber(self._publish, self._replay, pictures=False, previews=True) as stream:
             async for item in stream:
                 match item:
                     case Event(header=Alert() | Decision() as header):
-                        audience.event(header, header.epoch, item.seq)
+                        if item.pictures:  # before anybody is told of the alert; a replayed one comes without
+                            pictures.keep(header.id, item.pictures)
+                        listener.event(header, header.epoch, item.seq)
                     case Status():
                         self._connected = True
-                        audience.new_status(item, caught_up=stream.last_seq >= item.seq)
+                        listener.new_status(item, caught_up=stream.last_seq >= item.seq)
                     case Preview():
-                        audience.new_preview(item.header, item.picture)
+                        listener.new_preview(item.header, item.picture)
                     case Connection(connected=connected):
                         self._connected = connected
                         if connected:
-                            audience.heard()
+                            listener.heard()
                         else:
-                            audience.silent()
+                            listener.silent()
                     case Reset(epoch=epoch):
-                        audience.reset(epoch)
+                        pictures.clear()
+                        listener.reset(epoch)
 
     async def fetch(self, alert_id: str) -> Sequence[bytes]:
         """The pictures of an alert: scene, face, watchlist picture.

@@ -1,6 +1,6 @@
 """What all open pages share: the cases, the newest status and previews, and who is listening.
 
-A page that is slow never makes anything grow: for each listener only *what changed* is remembered, and what it gets is
+A page that is slow never makes anything grow: for each page only *what changed* is remembered, and what it gets is
 how things are when it is ready for it.
 """
 
@@ -21,13 +21,13 @@ from appliance.core.clock import utc_now, utc_text
 LOST_AFTER_S = 3.5
 BEAT_EVERY_S = 1.0
 CATCH_UP_S = 5.0
-MAX_LISTENERS = 100
+MAX_PAGES = 100
 MAX_OF_A_SESSION = 4  # a browser makes six connections to one console, and a stream keeps one for itself
 MAX_CAMERAS = 64
 RESUME_LIMIT = 400
 
 
-class Listener:
+class OpenPage:
     """One open page."""
 
     def __init__(self, user: User, session: str, *, previews: bool) -> None:
@@ -68,7 +68,7 @@ class OpenPages:
         self._heard_utc = ""
         self._opened_s = time.monotonic()
         self._previews: dict[str, tuple[PreviewHeader, bytearray, int]] = {}
-        self._listeners: set[Listener] = set()
+        self._open: set[OpenPage] = set()
         self._closing = asyncio.Event()
 
     # what the feed brings
@@ -86,34 +86,34 @@ class OpenPages:
         """Another journal: forget every event, and let every page start again."""
         self.cases.clear(epoch)
         self.caught_up = False
-        for listener in self._listeners:
-            listener.dirty.clear()
-            listener.reset = True
-            listener.wake.set()
+        for page in self._open:
+            page.dirty.clear()
+            page.reset = True
+            page.wake.set()
 
     def event(self, header: Alert | Decision, epoch: str, seq: int) -> None:
-        """A journaled event, each once and in order."""
+        """An event of the journal, each once and in order."""
         self.heard()
         if epoch != self.cases.epoch:
             if self.cases.epoch:
                 self.reset(epoch)
             self.cases.epoch = epoch
-        case = self.cases.take(header, seq)
+        case = self.cases.add(header, seq)
         if case is None:
             return
-        for listener in self._listeners:
-            listener.dirty[case.alert.id] = None
-            listener.dirty.move_to_end(case.alert.id)
-            listener.wake.set()
+        for page in self._open:
+            page.dirty[case.alert.id] = None
+            page.dirty.move_to_end(case.alert.id)
+            page.wake.set()
 
     def new_status(self, status: Status, *, caught_up: bool) -> None:
         """The status of this second."""
         self.heard()
         self.status = status
         self.caught_up = self.caught_up or caught_up
-        for listener in self._listeners:
-            listener.status = True
-            listener.wake.set()
+        for page in self._open:
+            page.status = True
+            page.wake.set()
 
     def new_preview(self, header: PreviewHeader, jpg: bytes) -> None:
         """A redacted picture of what a camera sees; the one before is overwritten."""
@@ -122,18 +122,18 @@ class OpenPages:
             return
         old[:] = bytes(len(old))
         self._previews[header.camera] = (header, bytearray(jpg), count + 1)
-        for listener in self._listeners:
-            if listener.previews:
-                listener.cameras[header.camera] = None
-                listener.wake.set()
+        for page in self._open:
+            if page.previews:
+                page.cameras[header.camera] = None
+                page.wake.set()
 
     def forget(self, alert_ids: list[str]) -> None:
         """These alerts are no longer kept."""
-        for listener in self._listeners:
+        for page in self._open:
             for alert_id in alert_ids:
-                listener.dirty.pop(alert_id, None)
-                listener.gone[alert_id] = None
-            listener.wake.set()
+                page.dirty.pop(alert_id, None)
+                page.gone[alert_id] = None
+            page.wake.set()
 
     def preview(self, camera: str) -> bytes | None:
         """A camera's newest redacted picture, JPEG."""
@@ -143,13 +143,13 @@ class OpenPages:
     @property
     def count(self) -> int:
         """How many pages are open."""
-        return len(self._listeners)
+        return len(self._open)
 
     def close(self) -> None:
         """End every stream."""
         self._closing.set()
-        for listener in self._listeners:
-            listener.wake.set()
+        for page in self._open:
+            page.wake.set()
         for _, jpg, _ in self._previews.values():
             jpg[:] = bytes(len(jpg))
         self._previews.clear()
@@ -207,11 +207,11 @@ class OpenPages:
         them ends with `displaced`.
         """
         self._displace(session)
-        if len(self._listeners) >= MAX_LISTENERS:
-            yield _sse("busy", {"message": f"{MAX_LISTENERS} pages are open already. Close one and reload."})
+        if len(self._open) >= MAX_PAGES:
+            yield _sse("busy", {"message": f"{MAX_PAGES} pages are open already. Close one and reload."})
             return
-        listener = Listener(user, session, previews=previews)
-        self._listeners.add(listener)
+        page = OpenPage(user, session, previews=previews)
+        self._open.add(page)
         try:
             yield b"retry: 1000\n\n"
             patience, next_beat = time.monotonic() + CATCH_UP_S, 0.0
@@ -222,11 +222,11 @@ class OpenPages:
                 await asyncio.sleep(0.05)  # a console that has just started would answer with less than it will know
             for chunk in self._beginning(user, after):
                 yield chunk
-            if listener.previews:
-                listener.cameras.update(dict.fromkeys(self._previews))
+            if page.previews:
+                page.cameras.update(dict.fromkeys(self._previews))
             next_beat = 0.0
             while not self._closing.is_set():
-                if listener.displaced:
+                if page.displaced:
                     yield _sse("displaced", {})
                     return
                 left = seconds_left()
@@ -236,25 +236,25 @@ class OpenPages:
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + BEAT_EVERY_S
                     yield self._beat(left, can_last())
-                for chunk in self._changes(listener):
+                for chunk in self._changes(page):
                     yield chunk
                 try:
                     async with asyncio.timeout(max(0.01, next_beat - time.monotonic())):
-                        await listener.wake.wait()
+                        await page.wake.wait()
                 except TimeoutError:
                     continue
-                listener.wake.clear()
+                page.wake.clear()
             yield _sse("closing", {})
         finally:
-            self._listeners.discard(listener)
+            self._open.discard(page)
 
     def _displace(self, session: str) -> None:
         """Make room for one more page of a session; a page that cannot be reached any more gives its place up too."""
-        own = [listener for listener in self._listeners if session and listener.session == session]
-        for oldest in sorted(own, key=lambda listener: listener.began_s)[: max(0, len(own) - MAX_OF_A_SESSION + 1)]:
+        own = [page for page in self._open if session and page.session == session]
+        for oldest in sorted(own, key=lambda page: page.began_s)[: max(0, len(own) - MAX_OF_A_SESSION + 1)]:
             oldest.displaced = True
             oldest.wake.set()
-            self._listeners.discard(oldest)
+            self._open.discard(oldest)
 
     def _beat(self, seconds_left: float, can_last: bool) -> bytes:
         told = {"now": utc_text(utc_now()), "session_s": round(seconds_left), "session_can_last": can_last}
@@ -271,25 +271,25 @@ class OpenPages:
         position = event_id(self.cases.epoch, self.cases.seq) if self.cases.epoch else ""
         return [_sse("snapshot", self.snapshot(user), position)]
 
-    def _changes(self, listener: Listener) -> list[bytes]:
+    def _changes(self, page: OpenPage) -> list[bytes]:
         chunks = []
-        if listener.reset:
-            listener.reset = False
-            listener.dirty.clear()
+        if page.reset:
+            page.reset = False
+            page.dirty.clear()
             position = event_id(self.cases.epoch, self.cases.seq)
-            chunks.append(_sse("snapshot", self.snapshot(listener.user), position))
-        while listener.dirty:
-            alert_id, _ = listener.dirty.popitem(last=False)
-            chunks.append(self._case(alert_id, listener.user))
-        while listener.gone:
-            chunks.append(_sse("gone", {"id": listener.gone.popitem(last=False)[0]}))
-        if listener.status:
-            listener.status = False
-            chunks.append(_sse("status", self._status_for(listener.user)))
-        for camera in listener.cameras:
+            chunks.append(_sse("snapshot", self.snapshot(page.user), position))
+        while page.dirty:
+            alert_id, _ = page.dirty.popitem(last=False)
+            chunks.append(self._case(alert_id, page.user))
+        while page.gone:
+            chunks.append(_sse("gone", {"id": page.gone.popitem(last=False)[0]}))
+        if page.status:
+            page.status = False
+            chunks.append(_sse("status", self._status_for(page.user)))
+        for camera in page.cameras:
             header, _, count = self._previews[camera]
             chunks.append(_sse("preview", {**header.model_dump(mode="json"), "n": count}))
-        listener.cameras.clear()
+        page.cameras.clear()
         return chunks
 
     def _case(self, alert_id: str, user: User) -> bytes:

@@ -1,4 +1,8 @@
-"""Pictures of alerts, asked of the hub when somebody looks, kept for a short while within a bound of bytes."""
+"""Pictures of alerts, kept for a short while within a bound of bytes.
+
+They come with the alert itself; only what is not here any more, or was published before this console began to listen,
+is asked of the hub, when somebody looks.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ Fetch = Callable[[str], Awaitable[Sequence[bytes]]]
 
 
 class Pictures:
-    """The pictures looked at last; what leaves is overwritten.
+    """The pictures that came or were looked at last; what leaves is overwritten.
 
     Parameters
     ----------
@@ -53,13 +57,17 @@ class Pictures:
         self._kept.move_to_end(alert_id)
         return [bytes(picture) for picture in self._kept[alert_id][1]]
 
+    def keep(self, alert_id: str, pictures: Sequence[bytes]) -> None:
+        """Keep an alert's pictures, in the order of `NAMES`; those that were used longest ago make room."""
+        self.forget(alert_id)
+        self._kept[alert_id] = (time.monotonic(), [bytearray(picture) for picture in pictures])
+        self.size_bytes += sum(map(len, pictures))
+        while self.size_bytes > self._max_bytes and len(self._kept) > 1:
+            self.forget(next(iter(self._kept)))
+
     async def _load(self, alert_id: str) -> None:
         try:
-            pictures = [bytearray(picture) for picture in await self._fetch(alert_id)]
-            self._kept[alert_id] = (time.monotonic(), pictures)
-            self.size_bytes += sum(map(len, pictures))
-            while self.size_bytes > self._max_bytes and len(self._kept) > 1:
-                self.forget(next(iter(self._kept)))
+            self.keep(alert_id, await self._fetch(alert_id))
         finally:
             del self._asked[alert_id]
 
@@ -71,7 +79,7 @@ class Pictures:
             picture[:] = bytes(len(picture))
 
     def expire(self) -> None:
-        """Forget what was fetched more than `keep_s` ago."""
+        """Forget what came more than `keep_s` ago."""
         oldest = time.monotonic() - self._keep_s
         for alert_id in [key for key, (at, _) in self._kept.items() if at < oldest]:
             self.forget(alert_id)

@@ -2,6 +2,7 @@
 
 import { Alarm } from "./alarm.js";
 import { Banner } from "./banner.js";
+import { AlertDetails } from "./details.js";
 import { $, announce, h, say, toast } from "./dom.js";
 import { fillHelp } from "./help.js";
 import { History } from "./history.js";
@@ -11,9 +12,8 @@ import { Panel } from "./panel.js";
 import { facts, headline, pair, scene, tickAges } from "./picture.js";
 import { Queue } from "./queue.js";
 import { Store } from "./store.js";
-import { Story } from "./story.js";
 import { openStream } from "./stream.js";
-import { category, clock, standing, VALUES } from "./words.js";
+import { category, clock, VALUES } from "./words.js";
 
 const RELEASE_MS = 15_000; // a decided alert makes room for a new one when nobody has touched anything for so long
 
@@ -29,19 +29,13 @@ const narrow = matchMedia("(max-width: 760px)");
 const seenHere = new Set();
 
 /** Whether a case still waits for this person. */
-function isOpen(kase) {
-  const stands = standing(kase);
-  return street ? !stands.engagement && !stands.outcome : !stands.operator;
-}
+const isOpen = (kase) => kase.waits[street ? "engagement" : "operator"];
 
 /** The alerts that ring here: nobody has taken them, or for the street, this officer has not opened them. */
 function ringing() {
   if (!me.permissions.has("taken") && !street) return [];
-  return [...store.cases.values()].filter((kase) => {
-    const stands = standing(kase);
-    if (street) return !stands.engagement && !stands.outcome && !seenHere.has(kase.alert.id);
-    return !stands.operator && !stands.taken && !outbox.of(kase.alert.id).length;
-  });
+  return [...store.cases.values()].filter((kase) => isOpen(kase)
+    && (street ? !seenHere.has(kase.alert.id) : !kase.standing.taken && !outbox.of(kase.alert.id).length));
 }
 
 const queue = new Queue(store, outbox, { select: (id, byHand) => select(id, byHand), selected: () => selected, isOpen });
@@ -52,7 +46,7 @@ const banner = new Banner(store);
 const alarm = new Alarm(ringing);
 const live = new Live(store);
 const history = new History(store, (href) => go(href));
-const story = new Story(store, me);
+const details = new AlertDetails(store, me);
 
 // the alert that is looked at
 
@@ -118,7 +112,7 @@ function maybeOpen(id) {
     return;
   }
   const idle = performance.now() - touchedAt > RELEASE_MS;
-  if (!isOpen(kase) && idle && !panel.armed && !outbox.of(selected).length) select(id);
+  if (!isOpen(kase) && idle && !panel.chosen && !outbox.of(selected).length) select(id);
 }
 
 store.addEventListener("case", ({ detail: { kase, old } }) => {
@@ -135,7 +129,7 @@ store.addEventListener("case", ({ detail: { kase, old } }) => {
       const back = kase.decisions.find((one) => one.id === decision.undoes);
       toast(back ? `${decision.by} took back “${VALUES[back.value]}”.` : `${decision.by}: ${VALUES[decision.value]}, ${clock(decision.at)}.`);
     }
-    if (panel.armed && standing(kase)[panel.armed.kind]) panel.armed = null;
+    if (panel.chosen && kase.standing[panel.chosen.kind]) panel.chosen = null;
   }
   queue.draw();
   if (id === selected) panel.draw();
@@ -167,12 +161,12 @@ outbox.addEventListener("changed", () => {
   panel.draw();
 });
 outbox.addEventListener("sent", ({ detail: { item, answer } }) => {
-  if (answer) mergeOwn(answer);
+  if (answer) showOwn(answer.case);
   if (item.alertId === selected) announce(`Recorded: ${VALUES[item.body.value]}`);
 });
 outbox.addEventListener("refused", ({ detail: { item, answer } }) => {
   const text = answer.code === "conflict" ? conflictText(item, answer) : `“${VALUES[item.body.value]}” was not recorded. ${answer.message}`;
-  if (item.alertId === selected && view === "alerts" && !panel.armed) {
+  if (item.alertId === selected && view === "alerts" && !panel.chosen) {
     panel.message = text;
     panel.draw();
   } else toast(`${named(item.alertId)}: ${text}`, "bad");
@@ -193,16 +187,11 @@ function conflictText(item, answer) {
   return `${other.by} decided first: “${VALUES[other.value]}” at ${clock(other.at)}. Your “${VALUES[item.body.value]}” was not recorded.`;
 }
 
-/** The answer may come before the stream tells the same: show it at once. */
-function mergeOwn(decision) {
-  const kase = store.cases.get(decision.alert_id);
-  if (!kase || kase.changed >= decision.seq || kase.decisions.some((one) => one.id === decision.id)) return;
-  const standingNow = { ...kase.standing };
-  if (decision.kind === "undo") {
-    for (const [kind, id] of Object.entries(standingNow)) if (id === decision.undoes) delete standingNow[kind];
-  } else standingNow[decision.kind] = decision.id;
-  const state = decision.kind === "operator" ? decision.value : standingNow.operator ? kase.state : "undecided";
-  store.cases.set(decision.alert_id, { ...kase, decisions: [...kase.decisions, decision], standing: standingNow, state });
+/** The console's answer may come before its stream tells the same: show it at once. */
+function showOwn(kase) {
+  const known = store.cases.get(kase.alert.id);
+  if (!known || known.changed > kase.changed) return; // it has left this page, or the stream has told of more since
+  store.cases.set(kase.alert.id, kase);
   queue.draw();
   panel.draw();
 }
@@ -220,22 +209,22 @@ function signedOut() {
 function show() {
   const path = location.pathname;
   const match = path.match(/^\/alerts\/(.+)$/);
-  view = match ? "story" : path === "/live" ? "live" : path === "/history" ? "history" : "alerts";
-  if (view === "story" && street) view = "alerts";
-  for (const name of ["alerts", "live", "history", "story"]) $(`view-${name}`).hidden = name !== view;
+  view = match ? "details" : path === "/live" ? "live" : path === "/history" ? "history" : "alerts";
+  if (view === "details" && street) view = "alerts";
+  for (const name of ["alerts", "live", "history", "details"]) $(`view-${name}`).hidden = name !== view;
   document.body.dataset.view = view;
   for (const tab of document.querySelectorAll(".tabs a")) {
-    if (tab.dataset.view === view || (view === "story" && tab.dataset.view === "history")) tab.setAttribute("aria-current", "page");
+    if (tab.dataset.view === view || (view === "details" && tab.dataset.view === "history")) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
   }
   if (view === "live") live.draw();
   if (view === "history") history.load();
-  if (view === "story") story.open(decodeURIComponent(match[1]));
+  if (view === "details") details.open(decodeURIComponent(match[1]));
   if (view === "alerts") {
     if (match && store.cases.has(match[1])) select(match[1], true);
     else if (!selected && !narrow.matches && queue.newestOpen()) select(queue.newestOpen());
   }
-  alarm.title = `${{ alerts: "Alerts", live: "Live", history: "History", story: "Story" }[view]} · ${document.title.split(" · ").pop()}`;
+  alarm.title = `${{ alerts: "Alerts", live: "Live", history: "History", details: "Details" }[view]} · ${document.title.split(" · ").pop()}`;
 }
 
 function go(href) {
@@ -282,8 +271,8 @@ document.addEventListener("keydown", (event) => {
   const onButton = event.target.closest("button, a");
   if (name === "enter" && onButton) return; // Enter on a focused button is that button's, also while a decision waits for its reason
   if (event.key === "?") toggleHelp();
-  else if (name === "j" || event.key === "ArrowDown") { if (view !== "alerts" || (event.key === "ArrowDown" && panel.armed)) return; step(1); }
-  else if (name === "k" || event.key === "ArrowUp") { if (view !== "alerts" || (event.key === "ArrowUp" && panel.armed)) return; step(-1); }
+  else if (name === "j" || event.key === "ArrowDown") { if (view !== "alerts" || (event.key === "ArrowDown" && panel.chosen)) return; step(1); }
+  else if (name === "k" || event.key === "ArrowUp") { if (view !== "alerts" || (event.key === "ArrowUp" && panel.chosen)) return; step(-1); }
   else if (name === "g") { if (view === "alerts" && queue.newestOpen()) select(queue.newestOpen(), true); }
   else if (name === "s") alarm.toggle();
   else if (name === "l") toggleTheme();
@@ -312,7 +301,7 @@ $("tool-help").addEventListener("click", toggleHelp);
 fillHelp($("help"));
 showTheme();
 setInterval(() => tickAges($("view-alerts"), store), 1000);
-setInterval(() => tickAges($("view-story"), store), 1000);
+setInterval(() => tickAges($("view-details"), store), 1000);
 drawCentre();
 panel.draw();
 queue.draw();

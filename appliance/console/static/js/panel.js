@@ -14,7 +14,7 @@ export class Panel {
     this.selected = selected;
     this.next = next;
     this.waiting = waiting; // how many others wait for this person
-    this.armed = null; // {kind, value} that waits for its reason; never chosen by the page
+    this.chosen = null; // {kind, value} that waits for its reason; the page never chooses by itself
     this.message = "";
     this.root = $("panel");
     this.root.addEventListener("click", (event) => { // a double click is one answer: its second half would fall on a reason
@@ -34,7 +34,7 @@ export class Panel {
 
   /** Another alert is looked at: what was half decided on the one before is dropped. */
   reset() {
-    this.armed = null;
+    this.chosen = null;
     this.message = "";
     this.draw();
   }
@@ -47,7 +47,7 @@ export class Panel {
 
   can(kind) {
     const kase = this.kase;
-    return Boolean(kase) && this.may(kind) && !standing(kase)[kind] && !this.busy(kind);
+    return Boolean(kase) && this.may(kind) && !kase.standing[kind] && !this.busy(kind);
   }
 
   undoable() {
@@ -58,17 +58,17 @@ export class Panel {
     return stands.sort((a, b) => b.seq - a.seq)[0] || null;
   }
 
-  arm(kind, value = null) {
+  choose(kind, value = null) {
     if (!this.can(kind)) return;
-    this.armed = { kind, value };
+    this.chosen = { kind, value };
     this.message = "";
     this.draw();
-    this.root.querySelector(".arm h2")?.focus();
+    this.root.querySelector(".choice h2")?.focus();
   }
 
-  disarm() {
-    if (!this.armed) return false;
-    this.armed = null;
+  dropChoice() {
+    if (!this.chosen) return false;
+    this.chosen = null;
     this.draw();
     return true;
   }
@@ -76,28 +76,28 @@ export class Panel {
   send(kind, value, { reason = "", note = "", undoes = null } = {}) {
     const seen = this.store.seenAt.get(this.selected());
     const seconds = seen === undefined ? null : Math.round(performance.now() - seen) / 1000;
-    this.armed = null;
+    this.chosen = null;
     this.message = "";
     this.outbox.decide(this.selected(), { kind, value, reason, note, undoes, seconds });
     this.draw();
     if (document.activeElement === document.body) this.root.querySelector("h2")?.focus({ preventScroll: true });
   }
 
-  /** Record what is armed, with what was chosen so far. */
+  /** Record the choice, with the reason and note given so far. */
   confirm(reason = "") {
-    if (!this.armed || !this.armed.value) return false;
+    if (!this.chosen || !this.chosen.value) return false;
     const note = this.root.querySelector("#note")?.value.trim() || "";
-    this.send(this.armed.kind, this.armed.value, { reason, note });
+    this.send(this.chosen.kind, this.chosen.value, { reason, note });
     return true;
   }
 
   digit(n) {
-    if (!this.armed) return false;
-    if (this.armed.kind === "outcome" && !this.armed.value) {
+    if (!this.chosen) return false;
+    if (this.chosen.kind === "outcome" && !this.chosen.value) {
       if (OUTCOMES[n - 1]) this.send("outcome", OUTCOMES[n - 1], { note: this.root.querySelector("#note")?.value.trim() || "" });
       return true;
     }
-    const reason = (REASONS[this.armed.value] || [])[n - 1];
+    const reason = (REASONS[this.chosen.value] || [])[n - 1];
     if (!reason) return true;
     if (n === 6 && !this.root.querySelector("#note").value.trim()) {
       this.root.querySelector("#note").focus(); // "other" says nothing without its note
@@ -118,20 +118,20 @@ export class Panel {
     const answers = { m: "match", n: "no_match", c: "cannot_tell" };
     if (/^[1-6]$/.test(name)) return this.digit(Number(name));
     if (name === "enter") return this.confirm();
-    if (name === "escape") return this.disarm();
+    if (name === "escape") return this.dropChoice();
     if (name === "t") return this.can("taken") && (this.send("taken", "taken"), true);
     if (answers[name]) {
       if (!this.can("operator")) return false;
       if (shift) this.send("operator", answers[name]);
-      else this.arm("operator", answers[name]);
+      else this.choose("operator", answers[name]);
       return true;
     }
     if (name === "p") return this.canPass() && (this.send("passed_on", "passed_on"), true);
-    if (name === "e") return this.can("engagement") && (this.arm("engagement", "engage"), true);
-    if (name === "d") return this.can("engagement") && (this.arm("engagement", "do_not_engage"), true);
-    if (name === "o") return this.can("outcome") && (this.arm("outcome"), true);
+    if (name === "e") return this.can("engagement") && (this.choose("engagement", "engage"), true);
+    if (name === "d") return this.can("engagement") && (this.choose("engagement", "do_not_engage"), true);
+    if (name === "o") return this.can("outcome") && (this.choose("outcome"), true);
     if (name === "u") return Boolean(this.undoable()) && (this.undo(), true);
-    if (name === "/" && this.armed) {
+    if (name === "/" && this.chosen) {
       this.root.querySelector("#note").focus();
       return true;
     }
@@ -151,8 +151,8 @@ export class Panel {
     const focused = this.root.contains(document.activeElement) ? document.activeElement.dataset.key || "title" : null;
     const note = this.root.querySelector("#note");
     const written = note ? { text: note.value, focus: document.activeElement === note } : null;
-    this.root.replaceChildren(...(kase ? this.armed ? [this.arming()] : this.stages(kase) : [this.nothing()]));
-    const now = !kase || this.armed ? "" : this.can("engagement") && standing(kase).passed_on ? "engagement" : this.can("operator") ? "operator" : "";
+    this.root.replaceChildren(...(kase ? this.chosen ? [this.reasonsFor()] : this.stages(kase) : [this.nothing()]));
+    const now = !kase || this.chosen ? "" : this.can("engagement") && kase.standing.passed_on ? "engagement" : this.can("operator") ? "operator" : "";
     if (now) this.root.dataset.now = now; // on a phone these answers stay under the thumb
     else delete this.root.dataset.now;
     const fresh = this.root.querySelector("#note");
@@ -168,12 +168,12 @@ export class Panel {
     return h("p", { class: "panel-idle" }, "Decisions appear here with the alert.");
   }
 
-  arming() {
-    const { kind, value } = this.armed;
+  reasonsFor() {
+    const { kind, value } = this.chosen;
     const outcome = kind === "outcome" && !value;
     const title = outcome ? "What came of it?" : `${VALUES[value]} – why?`;
     const choices = outcome ? OUTCOMES.map((name) => VALUES[name]) : REASONS[value];
-    return h("section", { class: "arm", "data-value": value || kind },
+    return h("section", { class: "choice", "data-value": value || kind },
       h("h2", { tabindex: "-1" }, title),
       h("ol", { class: "reasons" }, choices.map((text, i) => h("li", {},
         h("button", { type: "button", class: "reason", "data-key": `reason-${i}`, onclick: () => this.digit(i + 1) },
@@ -191,10 +191,10 @@ export class Panel {
           }
         },
       }),
-      h("div", { class: "arm-end" },
+      h("div", { class: "choice-end" },
         outcome ? null : h("button", { type: "button", class: "primary", "data-key": "record", onclick: () => this.confirm() },
           key("Enter"), h("span", {}, `Record “${VALUES[value]}”`)),
-        h("button", { type: "button", class: "quiet", "data-key": "back", onclick: () => this.disarm() }, key("Esc"), h("span", {}, "Back"))));
+        h("button", { type: "button", class: "quiet", "data-key": "back", onclick: () => this.dropChoice() }, key("Esc"), h("span", {}, "Back"))));
   }
 
   stages(kase) {
@@ -214,7 +214,7 @@ export class Panel {
       this.may("operator") && stands.operator ? this.nextButton() : null,
       h("button", { type: "button", class: "quiet", "data-key": "undo", disabled: !undo, onclick: () => this.undo() }, key("U"),
         h("span", {}, undo ? `Undo “${VALUES[undo.value]}”${undo.by === this.me.name ? "" : ` by ${undo.by}`}` : "Undo")),
-      this.may("history") ? h("a", { class: "quiet", href: `/alerts/${kase.alert.id}`, "data-route": true }, h("span", {}, "Whole story")) : null));
+      this.may("history") ? h("a", { class: "quiet", href: `/alerts/${kase.alert.id}`, "data-route": true }, h("span", {}, "All details")) : null));
     return out;
   }
 
@@ -267,9 +267,9 @@ export class Panel {
     else if (this.may("operator")) {
       const off = !this.can("operator");
       parts.push(h("div", { class: "answers" },
-        this.button("match", "M", "Match", "answer answer-match", () => this.arm("operator", "match"), off),
-        this.button("no_match", "N", "No match", "answer answer-no", () => this.arm("operator", "no_match"), off),
-        this.button("cannot_tell", "C", "Cannot tell", "answer answer-unsure", () => this.arm("operator", "cannot_tell"), off)));
+        this.button("match", "M", "Match", "answer answer-match", () => this.choose("operator", "match"), off),
+        this.button("no_match", "N", "No match", "answer answer-no", () => this.choose("operator", "no_match"), off),
+        this.button("cannot_tell", "C", "Cannot tell", "answer answer-unsure", () => this.choose("operator", "cannot_tell"), off)));
       parts.push(this.busy("operator") ? this.waits("operator", "")
         : h("p", { class: "waits" }, key("⇧"), " with the letter records at once, without a reason"));
     } else parts.push(this.waits("operator", "The console has not decided yet."));
@@ -286,8 +286,8 @@ export class Panel {
     else if (this.may("engagement")) {
       const off = !this.can("engagement");
       parts.push(h("div", { class: "answers answers-two" },
-        this.button("engage", "E", "Engage", "answer answer-match", () => this.arm("engagement", "engage"), off),
-        this.button("do_not", "D", "Do not engage", "answer answer-no", () => this.arm("engagement", "do_not_engage"), off)));
+        this.button("engage", "E", "Engage", "answer answer-match", () => this.choose("engagement", "engage"), off),
+        this.button("do_not", "D", "Do not engage", "answer answer-no", () => this.choose("engagement", "do_not_engage"), off)));
     } else if (stands.passed_on) parts.push(this.waits("engagement", "The engagement officer has not decided yet."));
     return this.stage("engagement", "Engagement officer", ...parts);
   }
@@ -296,7 +296,7 @@ export class Panel {
     const parts = [];
     if (stands.outcome) parts.push(this.stands(stands.outcome));
     else if (this.may("outcome")) {
-      parts.push(this.button("outcome", "O", "Record the outcome", "wide", () => this.arm("outcome"), !this.can("outcome")));
+      parts.push(this.button("outcome", "O", "Record the outcome", "wide", () => this.choose("outcome"), !this.can("outcome")));
     } else parts.push(this.waits("outcome", "No outcome yet."));
     return this.stage("outcome", KINDS.outcome, ...parts);
   }

@@ -1,7 +1,7 @@
 // The queue: compact cards, newest undecided first. A card keeps its element for as long as it is shown.
 
 import { $, badge, h, say } from "./dom.js";
-import { category, shortAge, standing, VALUES } from "./words.js";
+import { category, shortAge, VALUES } from "./words.js";
 
 const MAX_DONE = 60;
 const AIM_MS = 2000;
@@ -115,9 +115,8 @@ export class Queue {
               h("span", { class: "chip" })))));
       this.cards.set(id, card);
     }
-    const stands = standing(kase);
     const open = this.isOpen(kase);
-    const isNew = open && !stands.taken && !stands.engagement;
+    const isNew = open && !kase.standing.taken && !kase.standing.engagement;
     const unsent = this.outbox.of(id).length > 0;
     card.classList.toggle("fresh", isNew);
     card.classList.toggle("done", !open);
@@ -125,10 +124,9 @@ export class Queue {
     if (this.selected() === id) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
     const chip = card.querySelector(".chip");
-    const last = stands.outcome || stands.engagement || stands.operator || stands.passed_on || stands.taken;
+    const last = kase.decisions.find((decision) => decision.id === kase.tells_most);
     let text = "New";
-    if (last) text = last.kind === "taken" ? last.by : VALUES[last.value];
-    if (last && last.kind === "taken") text = `Taken: ${last.by}`;
+    if (last) text = last.kind === "taken" ? `Taken: ${last.by}` : VALUES[last.value];
     if (unsent) text = "Not sent yet";
     say(chip, text);
     chip.dataset.value = unsent ? "unsent" : last ? last.value : "new";

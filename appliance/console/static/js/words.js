@@ -86,13 +86,10 @@ export function shortLikeness(alert) {
   return `${word[0].toUpperCase()}${word.slice(1)}, ${Math.abs(d).toFixed(2)} ${d < 0 ? "below" : "above"} ${alert.threshold.toFixed(2)}`;
 }
 
-/** The newest decision of each kind that stands: {kind: decision}. */
+/** The decisions that stand, {kind: decision}; which ones do, the console says. */
 export function standing(kase) {
-  const found = {};
-  for (const decision of kase.decisions) {
-    if (kase.standing[decision.kind] === decision.id) found[decision.kind] = decision;
-  }
-  return found;
+  const known = new Map(kase.decisions.map((decision) => [decision.id, decision]));
+  return Object.fromEntries(Object.entries(kase.standing).map(([kind, id]) => [kind, known.get(id)]));
 }
 
 /** A category as people read it. */

@@ -1,14 +1,14 @@
-// One alert's whole story: the pictures, every decision in order, and its export as evidence.
+// Everything about one alert: the pictures, every decision in order, and its export as evidence.
 
 import { $, h, toast } from "./dom.js";
 import { facts, headline, pair, scene, tickAges } from "./picture.js";
 import { clock, dateAndClock, KINDS, VALUES } from "./words.js";
 
-export class Story {
+export class AlertDetails {
   constructor(store, me) {
     this.store = store;
     this.me = me;
-    this.root = $("view-story");
+    this.root = $("view-details");
     this.id = null;
     store.addEventListener("case", (event) => {
       if (event.detail.kase.alert.id === this.id && !this.root.hidden) this.draw(event.detail.kase);
@@ -30,11 +30,11 @@ export class Story {
 
   draw(kase) {
     const { alert } = kase;
-    const shown = this.root.querySelector(".story-looks");
+    const shown = this.root.querySelector(".details-looks");
     const looks = shown && shown.dataset.id === alert.id ? shown
-      : h("div", { class: "story-looks centre", "data-id": alert.id }, headline(kase), pair(kase),
+      : h("div", { class: "details-looks centre", "data-id": alert.id }, headline(kase), pair(kase),
         h("div", { class: "below" }, scene(kase), facts(kase)));
-    const undone = new Set(kase.decisions.filter((decision) => decision.undoes).map((decision) => decision.undoes));
+    const undone = new Set(kase.undone);
     const line = (at, who, what, ...rest) => h("li", {}, h("time", { datetime: at }, clock(at)),
       h("div", {}, h("b", {}, what), who ? h("span", {}, ` ${who}`) : null, ...rest));
     const steps = kase.decisions.map((decision) => {
@@ -50,13 +50,13 @@ export class Story {
     });
     const row = (term, what) => h("div", {}, h("dt", {}, term), h("dd", {}, what));
     this.root.replaceChildren(
-      h("div", { class: "view-head" }, h("h1", {}, "Story of an alert"),
+      h("div", { class: "view-head" }, h("h1", {}, "Details of an alert"),
         h("a", { class: "quiet", href: "/history", "data-route": true }, "All alerts"),
         this.me.permissions.has("export")
           ? h("button", { type: "button", class: "primary", id: "export", onclick: () => this.export(alert.id) }, "Export as evidence")
           : null),
-      h("div", { class: "story-body" }, looks,
-        h("div", { class: "story-side" },
+      h("div", { class: "details-body" }, looks,
+        h("div", { class: "details-side" },
           h("h2", {}, "What happened"),
           h("ol", { class: "timeline" },
             line(alert.track.first_seen, "", "In view of the camera", ` ${alert.camera}`),
