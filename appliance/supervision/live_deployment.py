@@ -15,7 +15,7 @@ from appliance.alerts.journal import Journal
 from appliance.audit.record import IDS_PER_LINE, record_change, sink
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
-from appliance.core.errors import AuthorityError, JournalError, LfrError
+from appliance.core.errors import JournalError, LfrError
 from appliance.deployment import authority, end, guard, purge
 from appliance.deployment.authority import Window
 from appliance.deployment.list_facts import OpenedList
@@ -83,9 +83,7 @@ class LiveDeployment:
         threshold = embedder.threshold if matching.threshold is None else matching.threshold
         models = {"detector": self._detector_ref, "embedder": embedder.ref}
 
-        def change(state: DeploymentState | None) -> DeploymentState:
-            if state is None:
-                raise AuthorityError("The deployment's state is gone.")
+        def change(state: DeploymentState) -> DeploymentState:
             return state.model_copy(
                 update={
                     "phase": "running",
@@ -101,7 +99,7 @@ class LiveDeployment:
 
         cameras = [camera.name for camera in self.config.cameras]
         details: dict[str, Any] = {"deployment": self._id, "cameras": cameras, "run": self.specs.run_id, **models}
-        self._store.change(change, "deployment.start", BY, details)
+        self._store.update(change, "deployment.start", BY, details)
         rules = {
             name: {"threshold": rule.threshold, "by": rule.threshold_set_by, "reason": rule.threshold_reason}
             for name, rule in matching.categories.items()
@@ -144,14 +142,8 @@ class LiveDeployment:
     def list_opened(self, facts: OpenedList, before: OpenedList | None) -> None:
         """Record a list that is in use, and what changed from the one before."""
         details = facts.used.model_dump(mode="json", exclude={"opened_at", "blue_ids"})
-
-        def change(state: DeploymentState | None) -> DeploymentState:
-            if state is None:
-                raise AuthorityError("The deployment's state is gone.")
-            return state.with_list(facts.used)
-
         details |= {"expired": len(facts.expired_ids), "expired_ids": list(facts.expired_ids[:IDS_PER_LINE])}
-        self._store.change(change, "watchlist.open", BY, details)
+        self._store.update(lambda state: state.with_list(facts.used), "watchlist.open", BY, details)
         if before is not None:
             self._destroy_page()
             added, removed = sorted(facts.ids - before.ids), sorted(before.ids - facts.ids)

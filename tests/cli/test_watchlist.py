@@ -107,7 +107,7 @@ def test_verify_knows_the_newest_list_that_the_appliance_has_used(tmp_path: Path
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     used = UsedList(digest="d", sequence=7, opened_at=utc_now(), entries=1)
-    store.change(lambda state: state.with_list(used), "watchlist.open", "appliance")
+    store.update(lambda state: state.with_list(used), "watchlist.open", "appliance")
     assert watchlist._policy(opened, config, None, None, None, None).min_sequence == 7
 
 

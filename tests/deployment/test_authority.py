@@ -109,7 +109,7 @@ def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config:
     assert (
         authority.window(later, store.load()).ends == later.deployment.ends
     )  # before the start it may still be put right
-    store.change(
+    store.update(
         lambda state: state.model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
         "deployment.start",
         "appliance",

@@ -71,7 +71,7 @@ def opened(config: Any, now: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     listed = UsedList(digest="d", opened_at=now, entries=3, blue_ids=("BLUE-1",))
-    store.change(lambda state: state.with_list(listed), "watchlist.open", "appliance")
+    store.update(lambda state: state.with_list(listed), "watchlist.open", "appliance")
     return config
 
 

@@ -35,7 +35,7 @@ def started(config: Any) -> Any:
     store.take_up(config)
     details = {"deployment": config.deployment.id}
     running = {"phase": "running"}
-    return store.change(lambda state: state.model_copy(update=running), "deployment.start", "appliance", details)
+    return store.update(lambda state: state.model_copy(update=running), "deployment.start", "appliance", details)
 
 
 def test_the_end_destroys_key_list_and_companions_and_nothing_else(

@@ -15,6 +15,7 @@ from appliance.deployment import authority, end, purge
 from appliance.deployment.ending import certificate
 from appliance.deployment.overdue import catch_up
 from appliance.deployment.report import counts
+from appliance.deployment.state import DeploymentState
 from appliance.deployment.store import Store
 
 
@@ -23,7 +24,13 @@ def started(config: Any) -> Any:
     store.take_up(config)
     details = {"deployment": config.deployment.id}
     running = {"phase": "running"}
-    return store.change(lambda state: state.model_copy(update=running), "deployment.start", "appliance", details)
+    return store.update(lambda state: state.model_copy(update=running), "deployment.start", "appliance", details)
+
+
+def state_of(config: Any) -> DeploymentState:
+    state = Store(config.alerts.state_dir).load()
+    assert state is not None
+    return state
 
 
 def die_at(config: Any, steps: Any) -> None:
@@ -49,9 +56,11 @@ def test_a_late_start_ends_what_should_have_ended_and_purges_what_is_due(on_disk
     assert "5 alerts were purged" in catch_up(on_disk, now=now + timedelta(hours=40))[0]
     state_dir = on_disk.alerts.state_dir
     assert [name for name in ("journal.db", "journal.db-wal", "journal.key") if (state_dir / name).exists()] == []
-    assert Store(state_dir).load().phase == "purged"
+    assert state_of(on_disk).phase == "purged"
     assert counts.load(on_disk).alerts == 5
-    assert certificate.load(on_disk).alerts_purged == 5
+    made = certificate.load(on_disk)
+    assert made is not None
+    assert made.alerts_purged == 5
     assert catch_up(on_disk, now=now + timedelta(hours=41)) == []
 
 
@@ -81,7 +90,7 @@ def test_an_interrupted_end_is_continued_by_a_late_start(on_disk: Any) -> None:
     process.start()
     process.join(20)
     assert catch_up(on_disk)
-    assert Store(on_disk.alerts.state_dir).load().phase in ("ended", "purged")
+    assert state_of(on_disk).phase in ("ended", "purged")
 
 
 def test_an_authority_that_was_withdrawn_while_nothing_ran_is_the_reason_of_the_end(on_disk: Any, now: Any) -> None:

@@ -59,7 +59,7 @@ def test_the_sentence_says_until_when_the_rest_is_kept(on_disk: Any, journal: An
 def test_without_a_journal_an_ended_deployment_is_marked_as_purged_once(on_disk: Any, now: Any) -> None:
     store = Store(on_disk.alerts.state_dir)
     store.take_up(on_disk)
-    store.change(lambda state: state.model_copy(update={"phase": "ended", "ended_at": now}), "end", "appliance")
+    store.update(lambda state: state.model_copy(update={"phase": "ended", "ended_at": now}), "end", "appliance")
     assert purge.purge(on_disk, now=now) == Purged(0, False, None)
     state = store.load()
     assert state is not None

@@ -21,8 +21,14 @@ def store(config: Any) -> Any:
     return made
 
 
+def phase_of(store: Store) -> str:
+    state = store.load()
+    assert state is not None
+    return state.phase
+
+
 def run(store: Any) -> Any:
-    return store.change(lambda state: state.model_copy(update={"phase": "running"}), "deployment.start", "appliance")
+    return store.update(lambda state: state.model_copy(update={"phase": "running"}), "deployment.start", "appliance")
 
 
 def test_taking_up_twice_changes_nothing(store: Any, config: Any) -> None:
@@ -83,20 +89,20 @@ def test_a_power_cut_between_record_and_file_is_mended(store: Any) -> None:
     newer = store.path.read_bytes()
     store.path.write_bytes(older)
     (store.state_dir / ".deployment.json.next").write_bytes(newer)
-    assert Store(store.state_dir).load().phase == "running"
+    assert phase_of(Store(store.state_dir)) == "running"
     assert store.path.read_bytes() == newer
 
 
 def test_a_power_cut_before_the_record_changes_nothing(store: Any) -> None:
     (store.state_dir / ".deployment.json.next").write_bytes(b'{"v": 1}')
-    assert Store(store.state_dir).load().phase == "waiting"
+    assert phase_of(Store(store.state_dir)) == "waiting"
 
 
 def test_a_change_is_seen_by_a_store_that_read_before(store: Any) -> None:
     reader = Store(store.state_dir)
-    assert reader.load().phase == "waiting"
+    assert phase_of(reader) == "waiting"
     run(store)
-    assert reader.load().phase == "running"
+    assert phase_of(reader) == "running"
 
 
 def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(
@@ -105,10 +111,10 @@ def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(
     other = make_config(deployment=dict(config.deployment.model_dump(), id="next-2"))
     with pytest.raises(AuthorityError, match="has not ended"):
         store.take_up(other)
-    store.change(lambda state: state.model_copy(update={"phase": "ended"}), "end", "appliance")
+    store.update(lambda state: state.model_copy(update={"phase": "ended"}), "end", "appliance")
     with pytest.raises(AuthorityError, match="still has alerts"):
         store.take_up(other)
-    store.change(lambda state: state.model_copy(update={"phase": "purged"}), "purge", "appliance")
+    store.update(lambda state: state.model_copy(update={"phase": "purged"}), "purge", "appliance")
     assert store.take_up(other).deployment == "next-2"
     archived = json.loads((store.state_dir / "archive" / "croydon-1" / "deployment.json").read_text())
     assert archived["phase"] == "purged"
@@ -119,7 +125,7 @@ def test_the_newest_sequence_is_that_of_the_deployment_asked_for(store: Any) -> 
     assert store.newest_sequence("croydon-1") == 0
     for sequence in (7, 5):
         used = UsedList(digest=f"d{sequence}", sequence=sequence, opened_at=utc_now(), entries=1)
-        store.change(lambda state, used=used: state.with_list(used), "watchlist.open", "appliance")
+        store.update(lambda state, used=used: state.with_list(used), "watchlist.open", "appliance")
     assert store.newest_sequence("croydon-1") == 7
     assert store.newest_sequence("another-1") == 0
 
@@ -152,3 +158,11 @@ def test_a_change_that_raises_changes_nothing(store: Any) -> None:
     with pytest.raises(AuthorityError, match="No"):
         store.change(refuse, "deployment.start", "appliance")
     assert (store.path.read_bytes(), store.audit.path.read_bytes()) == before
+
+
+def test_only_a_state_that_is_there_can_be_updated(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state")
+    with pytest.raises(AuthorityError, match="state is gone"):
+        store.update(lambda state: state, "deployment.start", "appliance")
+    assert not store.path.exists()
+    assert not store.audit.path.exists()

@@ -30,12 +30,12 @@ def lived(on_disk: Any, journal: Any, now: Any) -> Any:
         by_category={"violence": 300, "missing": 150, "court_warrant": 50}, by_response={"red": 500},
         builder="intel-desk", approvals=("A. Shah", "R. Lowe"),
     )  # fmt: skip
-    store.change(lambda state: state.with_list(listed), "watchlist.open", "appliance")
+    store.update(lambda state: state.with_list(listed), "watchlist.open", "appliance")
     facts = {
         "phase": "running", "started_at": now - timedelta(hours=1), "threshold": 0.55, "model_threshold": 0.55,
         "models": {"detector": "centerface@0918", "embedder": "mobilefacenet@87aa"},
     }  # fmt: skip
-    store.change(lambda state: state.model_copy(update=facts), "deployment.start", "appliance")
+    store.update(lambda state: state.model_copy(update=facts), "deployment.start", "appliance")
     for act, minutes, details in (
         ("camera.down", -30, {"camera": "south-7", "detail": "no picture for 5 s"}),
         ("camera.up", -18, {"camera": "south-7"}),
