@@ -172,6 +172,21 @@ class Store:
             self._seen = None
             return state
 
+    def update(
+        self,
+        change: Callable[[DeploymentState], DeploymentState],
+        act: StateAct,
+        by: str,
+    ) -> DeploymentState:
+        """The same for a state that must be there (`AuthorityError` where it is not)."""
+
+        def existing(state: DeploymentState | None) -> DeploymentState:
+            if state is None:
+                raise AuthorityError("The deployment's state is gone.")
+            return change(state)
+
+        return self.change(existing, act, by)
+
     def _load_anyhow(self) -> DeploymentState | None:
         with contextlib.suppress(AuthorityError, FileError, OSError):
             return self._load()

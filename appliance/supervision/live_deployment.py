@@ -17,7 +17,7 @@ from appliance.audit.acts import DeploymentStart, ThresholdSet, WatchlistOpen
 from appliance.audit.record import record_change
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
-from appliance.core.errors import AuthorityError, JournalError, LfrError
+from appliance.core.errors import JournalError, LfrError
 from appliance.deployment import authority, end, guard, purge
 from appliance.deployment.authority import Window
 from appliance.deployment.list_facts import OpenedList
@@ -84,9 +84,7 @@ class LiveDeployment:
         threshold = embedder.threshold if matching.threshold is None else matching.threshold
         models = {"detector": self._detector_ref, "embedder": embedder.ref}
 
-        def change(state: DeploymentState | None) -> DeploymentState:
-            if state is None:
-                raise AuthorityError("The deployment's state is gone.")
+        def change(state: DeploymentState) -> DeploymentState:
             return state.model_copy(
                 update={
                     "phase": "running",
@@ -102,7 +100,7 @@ class LiveDeployment:
 
         cameras = [camera.name for camera in self.config.cameras]
         start = DeploymentStart(deployment=self._id, cameras=cameras, run=self.specs.run_id, **models)
-        self._store.change(change, start, BY)
+        self._store.update(change, start, BY)
         rules = {
             name: {"threshold": rule.threshold, "by": rule.threshold_set_by, "reason": rule.threshold_reason}
             for name, rule in matching.categories.items()
@@ -142,14 +140,8 @@ class LiveDeployment:
     def list_opened(self, facts: OpenedList, before: OpenedList | None) -> None:
         """Record a list that is in use, and what changed from the one before."""
         details = facts.used.model_dump(mode="json", exclude={"opened_at", "blue_ids"})
-
-        def change(state: DeploymentState | None) -> DeploymentState:
-            if state is None:
-                raise AuthorityError("The deployment's state is gone.")
-            return state.with_list(facts.used)
-
         details |= {"expired": len(facts.expired_ids), "expired_ids": list(facts.expired_ids[:IDS_PER_LINE])}
-        self._store.change(change, WatchlistOpen(**details), BY)
+        self._store.update(lambda state: state.with_list(facts.used), WatchlistOpen(**details), BY)
         if before is not None:
             self._destroy_page()
             added, removed = sorted(facts.ids - before.ids), sorted(before.ids - facts.ids)

@@ -118,7 +118,8 @@ def test_progress_is_followed_and_an_interrupted_build_says_what_is_kept(
 
     monkeypatch.setattr(watchlist_build, "build", build)
     job: Any = SimpleNamespace(cache=True, stop=False)
-    assert build_result.build_with_progress(job) == "made"
+    made: Any = build_result.build_with_progress(job)
+    assert made == "made"
     job.stop = True
     with pytest.raises(KeyboardInterrupt):
         build_result.build_with_progress(job)

@@ -1,5 +1,6 @@
 """The deployment's commands, as a person or a timer calls them."""
 
+import fcntl
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -112,3 +113,63 @@ def test_purge_does_what_is_due_and_refuses_what_is_not(van: Any) -> None:
 def test_a_report_on_an_unknown_deployment_makes_nothing(van: Any) -> None:
     assert "knows no deployment croydon-1" in lfr("report", "-c", van, fails=True)
     assert not (van.parent / "state").exists()
+
+
+def test_the_end_as_json_names_what_it_wrote_and_says_that_nothing_is_kept(van: Any) -> None:
+    document = json.loads(lfr("end", "-c", van, "--json"))
+    assert set(document) == {
+        "deployment", "ended_at", "already", "complete", "problems", "notes", "alerts_kept_until", "files",
+    }  # fmt: skip
+    assert (document["already"], document["complete"], document["alerts_kept_until"]) == (False, True, None)
+    assert [Path(path).name for path in document["files"]] == [
+        "certificate.html", "certificate.json", "report-public.html", "report-public.json", "report-full.html",
+        "report-full.json",
+    ]  # fmt: skip
+    assert all(Path(path).exists() for path in document["files"])
+
+
+def test_an_end_that_is_not_complete_says_what_is_left_and_fails(van: Any) -> None:
+    (van.parent / "tmp" / "copy").write_bytes((van.parent / "seal.key").read_bytes())
+    told = lfr("end", "-c", van, fails=True)
+    assert "Not everything is destroyed" in told
+    assert "copy still holds the sealing key" in told
+    again = CliRunner().invoke(commands_app, ["end", "-c", str(van), "--json"])
+    assert again.exit_code == 1
+    assert json.loads(again.stdout)["complete"] is False
+
+
+def test_revoking_twice_and_extending_what_has_ended_are_refused(van: Any) -> None:
+    lfr("revoke", "-c", van, "--by", "C. Hale", "--reason", "complaint upheld")
+    assert "has ended already" in lfr("revoke", "-c", van, "--by", "C. Hale", "--reason", "again", fails=True)
+    until = (NOW + timedelta(hours=5)).isoformat()
+    who = ("--by", "B. Lowe", "--rank", "Superintendent", "--reason", "seen near by")
+    assert "has ended" in lfr("extend", "-c", van, "--until", until, *who, fails=True)
+
+
+def test_only_the_newest_acts_are_shown_and_0_means_all(van: Any) -> None:
+    lfr("end", "-c", van)
+    newest = lfr("audit", "show", "-c", van, "--json", "-n", "2").splitlines()
+    everything = lfr("audit", "show", "-c", van, "--json", "-n", "0").splitlines()
+    assert newest == everything[-2:]
+    assert len(everything) > 5
+    assert "state_sha256" not in lfr("audit", "show", "-c", van)
+
+
+def test_a_purge_beside_a_running_appliance_leaves_it_to_that(van: Any) -> None:
+    (van.parent / "state").mkdir()
+    with (van.parent / "state" / "run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "is running and purges by itself" in lfr("purge", "-c", van)
+        assert "is running and purges by itself" in lfr("purge", "-c", van, "--all", fails=True)
+    assert (van.parent / "seal.key").exists()
+
+
+def test_a_report_goes_where_it_is_asked_for(van: Any) -> None:
+    lfr("end", "-c", van)
+    told = lfr("report", "-c", van, "-o", van.parent / "out")
+    assert told.index("To publish:") < told.index("report-public.html") < told.index("For the force only:")
+    assert len(list((van.parent / "out").iterdir())) == 4
+
+
+def test_a_walk_at_a_moment_without_a_time_zone_is_refused(van: Any) -> None:
+    assert "time zone" in lfr("blue", "-c", van, "BLUE-1", "--camera", "north", "--at", "10:30", fails=True)

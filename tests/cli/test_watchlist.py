@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import typer
-from present import present
 
 from appliance import cli
 from appliance.audit.act import APPLIANCE
@@ -110,7 +109,7 @@ def test_verify_knows_the_newest_list_that_the_appliance_has_used(tmp_path: Path
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     used = UsedList(digest="d", sequence=7, opened_at=utc_now(), entries=1)
-    store.change(lambda state: present(state).with_list(used), WatchlistOpen(digest="d", entries=1), APPLIANCE)
+    store.update(lambda state: state.with_list(used), WatchlistOpen(digest="d", entries=1), APPLIANCE)
     assert watchlist._policy(opened, config, None, None, None, None).min_sequence == 7
 
 

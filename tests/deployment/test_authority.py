@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from present import present
 
 from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import DeploymentStart
@@ -112,8 +111,8 @@ def test_an_edited_end_is_no_extension_once_recognition_has_started(make_config:
     assert (
         authority.window(later, store.load()).ends == later.deployment.ends
     )  # before the start it may still be put right
-    store.change(
-        lambda state: present(state).model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
+    store.update(
+        lambda state: state.model_copy(update={"phase": "running", "starts": starts, "ends": ends}),
         DeploymentStart(deployment="croydon-1"),
         APPLIANCE,
     )

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from present import present
 
 from appliance.alerts.messages import Sighting, new_id
 from appliance.audit.act import APPLIANCE
@@ -74,7 +73,7 @@ def opened(config: Any, now: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     listed = UsedList(digest="d", opened_at=now, entries=3, blue_ids=("BLUE-1",))
-    store.change(lambda state: present(state).with_list(listed), WatchlistOpen(digest="d", entries=1), APPLIANCE)
+    store.update(lambda state: state.with_list(listed), WatchlistOpen(digest="d", entries=1), APPLIANCE)
     return config
 
 

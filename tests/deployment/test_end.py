@@ -37,7 +37,7 @@ def started(config: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     start = DeploymentStart(deployment=config.deployment.id)
-    return store.change(lambda state: present(state).model_copy(update={"phase": "running"}), start, APPLIANCE)
+    return store.update(lambda state: state.model_copy(update={"phase": "running"}), start, APPLIANCE)
 
 
 def test_the_end_destroys_key_list_and_companions_and_nothing_else(

@@ -25,8 +25,8 @@ def started(config: Any) -> Any:
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     running = {"phase": "running"}
-    return store.change(
-        lambda state: present(state).model_copy(update=running), DeploymentStart(deployment="croydon-1"), APPLIANCE
+    return store.update(
+        lambda state: state.model_copy(update=running), DeploymentStart(deployment="croydon-1"), APPLIANCE
     )
 
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from present import present
 
 from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import End
@@ -62,8 +61,8 @@ def test_the_sentence_says_until_when_the_rest_is_kept(on_disk: Any, journal: An
 def test_without_a_journal_an_ended_deployment_is_marked_as_purged_once(on_disk: Any, now: Any) -> None:
     store = Store(on_disk.alerts.state_dir)
     store.take_up(on_disk)
-    store.change(
-        lambda state: present(state).model_copy(update={"phase": "ended", "ended_at": now}),
+    store.update(
+        lambda state: state.model_copy(update={"phase": "ended", "ended_at": now}),
         End(deployment="croydon-1", complete=True),
         APPLIANCE,
     )

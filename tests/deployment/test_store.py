@@ -25,8 +25,8 @@ def store(config: Any) -> Any:
 
 
 def run(store: Any) -> Any:
-    return store.change(
-        lambda state: present(state).model_copy(update={"phase": "running"}),
+    return store.update(
+        lambda state: state.model_copy(update={"phase": "running"}),
         DeploymentStart(deployment="croydon-1"),
         APPLIANCE,
     )
@@ -112,15 +112,15 @@ def test_another_deployment_waits_for_the_purge_and_archives_what_was_there(
     other = make_config(deployment=dict(config.deployment.model_dump(), id="next-2"))
     with pytest.raises(AuthorityError, match="has not ended"):
         store.take_up(other)
-    store.change(
-        lambda state: present(state).model_copy(update={"phase": "ended"}),
+    store.update(
+        lambda state: state.model_copy(update={"phase": "ended"}),
         End(deployment="croydon-1", complete=True),
         APPLIANCE,
     )
     with pytest.raises(AuthorityError, match="still has alerts"):
         store.take_up(other)
-    store.change(
-        lambda state: present(state).model_copy(update={"phase": "purged"}),
+    store.update(
+        lambda state: state.model_copy(update={"phase": "purged"}),
         Purge(alerts=0, journal="destroyed"),
         APPLIANCE,
     )
@@ -134,9 +134,7 @@ def test_the_newest_sequence_is_that_of_the_deployment_asked_for(store: Any) -> 
     assert store.newest_sequence("croydon-1") == 0
     for sequence in (7, 5):
         used = UsedList(digest=f"d{sequence}", sequence=sequence, opened_at=utc_now(), entries=1)
-        store.change(
-            lambda state, used=used: present(state).with_list(used), WatchlistOpen(digest="d", entries=1), APPLIANCE
-        )
+        store.update(lambda state, used=used: state.with_list(used), WatchlistOpen(digest="d", entries=1), APPLIANCE)
     assert store.newest_sequence("croydon-1") == 7
     assert store.newest_sequence("another-1") == 0
 
@@ -154,8 +152,8 @@ def test_an_edited_state_is_read_for_the_end_but_not_relied_on(store: Any) -> No
     assert present(store.read_unverified()).phase == "running"
     with pytest.raises(AuthorityError):
         run(store)
-    changed = store.change(
-        lambda state: present(state).model_copy(update={"phase": "ending"}), "end.begin", "appliance", trusting=False
+    changed = store.update(
+        lambda state: state.model_copy(update={"phase": "ending"}), "end.begin", "appliance", trusting=False
     )
     assert (changed.phase, present(store.load()).phase) == ("ending", "ending")
 
@@ -169,3 +167,11 @@ def test_a_change_that_raises_changes_nothing(store: Any) -> None:
     with pytest.raises(AuthorityError, match="No"):
         store.change(refuse, DeploymentStart(deployment="croydon-1"), APPLIANCE)
     assert (store.path.read_bytes(), store.audit.path.read_bytes()) == before
+
+
+def test_only_a_state_that_is_there_can_be_updated(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state")
+    with pytest.raises(AuthorityError, match="state is gone"):
+        store.update(lambda state: state, DeploymentStart(deployment="croydon-1"), APPLIANCE)
+    assert not store.path.exists()
+    assert not store.audit.path.exists()

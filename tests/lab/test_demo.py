@@ -1,6 +1,5 @@
 """The demo judges itself by the street's truth, and leaves nothing that a deployment must not leave."""
 
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -51,7 +50,7 @@ class Truth:
 @pytest.fixture
 def watcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> demo.Watcher:
     monkeypatch.setattr(demo, "Subscriber", Stream)
-    monkeypatch.setattr(demo.street, "Truth", Truth)
+    monkeypatch.setattr("appliance.lab.simulation.street.Truth", Truth)
     prepared = demo.Demo(tmp_path, tmp_path / "lfr.yaml", "", "token", "tcp://p", "tcp://r", "street:")
     return demo.Watcher(prepared)
 
@@ -137,9 +136,8 @@ def test_an_appliance_that_ends_by_itself_is_a_problem_and_one_that_is_stopped_i
 
 
 def test_afterwards_keys_list_and_journal_are_gone_also_when_something_went_wrong(
-    watcher: demo.Watcher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    watcher: demo.Watcher, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(demo.sys, "executable", sys.executable)
     for name in ("keys/seal.key", "state/journal.db", "list.lfrw", "list.lfrw.cache", "alerts/001-face.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

@@ -142,16 +142,8 @@ class WatchlistPolicy:
         now: datetime | None = None,
     ) -> WatchlistPolicy:
         """What the `watchlist` section of a configuration asks for, at a moment (default: now)."""
-        return cls(
-            builders_dir=section.builders_dir,
-            approvers_dir=section.approvers_dir,
-            approvals=section.approvals,
-            deployment=deployment,
-            now=now or utc_now(),
-            min_sequence=min_sequence,
-            max_entries=section.max_entries,
-            embedder_ref=embedder_ref,
-        )
+        whose = (section.builders_dir, section.approvers_dir, section.approvals)
+        return cls(*whose, deployment, now or utc_now(), min_sequence, section.max_entries, embedder_ref)
 
 
 def seal(

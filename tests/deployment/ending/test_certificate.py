@@ -101,7 +101,7 @@ def test_a_search_that_could_not_look_for_the_destroyed_key_says_so(config: Any,
 
 def test_lists_are_told_by_digest_sequence_and_entries_only_and_read_back(config: Any, store: Store, now: Any) -> None:
     used = UsedList(digest="d" * 64, sequence=3, opened_at=now, entries=500, blue_ids=("BLUE-1",), builder="B. Builder")
-    store.change(lambda state: state.with_list(used), "watchlist.open", "appliance")
+    store.update(lambda state: state.with_list(used), "watchlist.open", "appliance")
     made = certificate.write(config, store, now)
     document = json.loads(certificate.paths(config)[0].read_text())
     assert list(document["lists"][0]) == ["digest", "sequence", "entries", "opened_at"]
@@ -124,7 +124,7 @@ def test_a_certificate_that_cannot_be_read_is_none(config: Any, store: Store, co
 def test_times_and_reason_are_those_of_the_state(config: Any, store: Store, now: Any) -> None:
     told = {"phase": "ended", "end_begun_at": now, "ended_at": now + timedelta(seconds=2), "end_by": "A. Shah",
             "end_reason": "over", "purge_at": now + timedelta(hours=24)}  # fmt: skip
-    store.change(lambda state: state.model_copy(update=told), "end", "appliance")
+    store.update(lambda state: state.model_copy(update=told), "end", "appliance")
     made = certificate.build(config, store)
     assert (made.begun_at, made.by, made.reason) == (now, "A. Shah", "over")
     assert made.alerts_kept_until == now + timedelta(hours=24)

@@ -41,15 +41,13 @@ def lived(on_disk: Any, journal: Any, now: Any) -> Any:
         by_category={"violence": 300, "missing": 150, "court_warrant": 50}, by_response={"red": 500},
         builder="intel-desk", approvals=("A. Shah", "R. Lowe"),
     )  # fmt: skip
-    store.change(
-        lambda state: present(state).with_list(listed), WatchlistOpen(digest="ab" * 32, entries=500), APPLIANCE
-    )
+    store.update(lambda state: state.with_list(listed), WatchlistOpen(digest="ab" * 32, entries=500), APPLIANCE)
     facts = {
         "phase": "running", "started_at": now - timedelta(hours=1), "threshold": 0.55, "model_threshold": 0.55,
         "models": {"detector": "centerface@0918", "embedder": "mobilefacenet@87aa"},
     }  # fmt: skip
     start = DeploymentStart(deployment=on_disk.deployment.id)
-    store.change(lambda state: present(state).model_copy(update=facts), start, APPLIANCE)
+    store.update(lambda state: state.model_copy(update=facts), start, APPLIANCE)
     happened: tuple[tuple[int, Act], ...] = (
         (-30, CameraDown(camera="south-7", detail="no picture for 5 s")),
         (-18, CameraUp(camera="south-7")),
