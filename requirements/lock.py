@@ -19,6 +19,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = "https://pypi.org/simple"
 TESTED = "requirements/tested.txt"
+ASKED = "lfr-appliance (pyproject.toml"  # so the lock says of a package that pyproject.toml names
 HNSWLIB_BUILD = ["numpy>=2", "pybind11>=2", "wheel"]  # it comes as source; setuptools is asked for by ourselves
 
 
@@ -59,7 +60,7 @@ def locks(project: dict[str, Any]) -> list[Lock]:
 
 
 class Pin(NamedTuple):
-    """A package in a file of the lock: `name==version`, for where the marker holds, and how many hashes it has."""
+    """A package in a file of the lock: `name==version`, how many hashes it has, and whether pyproject.toml names it."""
 
     name: str
     version: str
@@ -72,8 +73,7 @@ def pins(text: str) -> Iterator[Pin]:
     for block in re.split(r"\n(?=[a-zA-Z0-9])", "\n" + text):
         found = re.match(r"([a-zA-Z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)", block)
         if found:
-            direct = "lfr-appliance (pyproject.toml" in block or "# via -r -" in block
-            yield Pin(canonicalize_name(found[1]), found[2], block.count("--hash=sha256:"), direct)
+            yield Pin(canonicalize_name(found[1]), found[2], block.count("--hash=sha256:"), ASKED in block)
 
 
 def unlike(lock: Lock, text: str) -> Iterator[str]:
