@@ -62,7 +62,7 @@ def bench(
 def _pipeline(entries: int, min_face_px: int) -> dict[str, Any]:
     import cv2
 
-    from appliance.config.live import Models
+    from appliance.config.sections import Models
     from appliance.lab.bench.frame import measure_pipeline
 
     cv2.setNumThreads(1)
