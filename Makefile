@@ -12,7 +12,7 @@ TEST_WORKERS ?= 3
 TEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean check-machine
+.PHONY: help setup demo test lint bench docs clean check-machine
 
 help: ## this text
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,8 +33,11 @@ lint: setup ## ruff and mypy --strict
 bench: setup ## prints figures, as a table and as JSON lines with BENCH_FLAGS=--json
 	$(BIN)/lfr bench $(BENCH_FLAGS)
 
+docs: setup ## the documentation as a site, strict, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean: ## removes what set-up and tests made; the models stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 check-machine:
