@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 BOX_W, BOX_H, GAP_X, GAP_Y = 124, 36, 76, 56
@@ -33,22 +34,22 @@ class Rooms:
                 uses[room] |= (_imported(path, package.name) & rooms) - {room}
         return cls({room: frozenset(found) for room, found in uses.items()})
 
-    @functools.cache  # noqa: B019 - lives as long as one build of the site
-    def below(self, room: str) -> frozenset[str]:
-        """Every room that this one depends on, directly or by way of others."""
-        return frozenset(other for used in self.uses[room] for other in {used, *self.below(used)})
+    @functools.cached_property
+    def below(self) -> dict[str, frozenset[str]]:
+        """Each room and every one that it depends on, directly or by way of others."""
+        found: dict[str, frozenset[str]] = {}
+        for room in TopologicalSorter(self.uses).static_order():
+            found[room] = self.uses[room].union(*(found[other] for other in self.uses[room]))
+        return found
 
     def arrows(self, room: str) -> frozenset[str]:
         """What this room uses, without what follows from the other arrows."""
         used = self.uses[room]
-        return frozenset(one for one in used if not any(one in self.below(other) for other in used - {one}))
+        return frozenset(one for one in used if not any(one in self.below[other] for other in used - {one}))
 
     def rank(self, room: str) -> int:
         """How many floors are below: 0 for a room that uses none."""
         return 1 + max((self.rank(other) for other in self.uses[room]), default=-1)
-
-    def __hash__(self) -> int:
-        return hash(tuple(sorted(self.uses.items())))
 
 
 def _imported(path: Path, package: str) -> set[str]:

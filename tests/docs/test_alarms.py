@@ -8,6 +8,7 @@ import alarm_sections
 import pytest
 
 import appliance
+from appliance.supervision import health
 from appliance.supervision.metrics import COUNTERS, GAUGES, HISTOGRAMS
 from appliance.supervision.run_status import CODES
 
@@ -65,3 +66,9 @@ def test_a_rule_asks_for_metrics_and_codes_that_there_are(rule: dict[str, str]) 
     known = {f"{name}_total" for name in COUNTERS} | set(GAUGES) | {f"{name}_bucket" for name in HISTOGRAMS}
     assert set(re.findall(r"\blfr_[a-z_]+", rule["expr"])) <= known
     assert set(re.findall(r'code="([a-z]+)"', rule["expr"])) <= set(CODES)
+
+
+def test_the_limits_that_the_page_names_are_those_of_the_code() -> None:
+    assert f"Below {health.DISK_CRITICAL_BYTES / 1e6:.0f} MB it is critical" in sections(PAGE)["disk"]
+    assert f"within {health.CLOSING.total_seconds() / 60:.0f} minutes" in sections(PAGE)["window"]
+    assert f"less than {health.RECALL_WANTED:.1%}".replace("%", " %") in sections(PAGE)["recall"]
