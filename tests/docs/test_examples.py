@@ -1,5 +1,6 @@
 """Examples in the documentation work: configurations are read, commands exist, the client follows a hub."""
 
+import json
 import os
 import re
 import shlex
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import typer.main
 import yaml
+import zmq
 from alerts_material import alert, decision, pictures, running, settings, short_folder
 
 from appliance.alerts.journal import Journal
@@ -141,8 +143,8 @@ class Follower:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         topic, rest = line.split(" ", 1)
-        header, end = yaml.safe_load(rest[: rest.rindex("[")]), rest[rest.rindex("[") :]
-        return topic, header, yaml.safe_load(end)
+        header, end = json.loads(rest[: rest.rindex("[")]), rest[rest.rindex("[") :]
+        return topic, header, json.loads(end)
 
     def numbers(self, count: int) -> list[int]:
         found: list[int] = []
@@ -199,6 +201,35 @@ def test_the_client_starts_again_with_another_journal(folder: Path, follower: Fo
     with running(settings(folder, state_dir=folder / "other")):
         put(folder, 1)
         assert follower.numbers(1) == [1]
+
+
+def test_the_client_drops_what_it_has_and_asks_anew_after_a_refusal(folder: Path, follower: Follower) -> None:
+    """A hub that refuses first and repeats itself afterwards."""
+    with zmq.Context() as context, context.socket(zmq.PUB) as pub, context.socket(zmq.ROUTER) as router:
+        pub.setsockopt(zmq.LINGER, 0)
+        pub.bind(f"ipc://{folder}/pub")
+        router.bind(f"ipc://{folder}/replay")
+        asked = 0
+        while asked < 2:
+            pub.send_multipart([b"status", json.dumps({"epoch": "e", "seq": 2}).encode()])
+            if not router.poll(50):
+                continue
+            client, verb, question, body = router.recv_multipart()
+            asked += 1
+            assert (verb, json.loads(body)) == (b"replay", {"from": 1})
+            if asked == 1:
+                refusal = {"code": "unavailable", "message": "later"}
+                router.send_multipart([client, b"error", question, json.dumps(refusal).encode()])
+                continue
+            for seq in (1, 1, 2, 1):
+                header = json.dumps({"epoch": "e", "seq": seq}).encode()
+                router.send_multipart([client, b"event", question, b"decision", header])
+            end = {"epoch": "e", "newest": 2, "next": 3}
+            router.send_multipart([client, b"end", question, json.dumps(end).encode()])
+        assert follower.numbers(2) == [1, 2]
+        pub.send_multipart([b"decision", json.dumps({"epoch": "e", "seq": 2}).encode()])
+        pub.send_multipart([b"decision", json.dumps({"epoch": "e", "seq": 3}).encode()])
+        assert follower.numbers(1) == [3]
 
 
 def test_every_program_of_the_documentation_is_run_by_a_test() -> None:
