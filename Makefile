@@ -18,7 +18,7 @@ TEST_FLAGS ?=
 PYTEST = $(BIN)/python -m pytest -q -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(TEST_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test coverage lint bench package package-test lock check-lock hooks clean check-machine
+.PHONY: help setup demo test coverage lint bench docs package package-test lock check-lock hooks clean check-machine
 
 help: ## this text
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,8 +62,11 @@ check-lock: setup ## whether requirements/ holds what pyproject.toml asks for, a
 hooks: setup ## has git check each commit as CI will: ruff, mypy, file ends, YAML, large files
 	$(BIN)/pre-commit install
 
+docs: setup ## the documentation as a site, strict, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean: ## removes what set-up and tests made; the models stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 check-machine:

@@ -18,7 +18,8 @@ from appliance.camera.pipeline import Identity, PicturedAlert, Pipeline, Watchli
 from appliance.camera.recogniser import AlertPolicy
 from appliance.camera.sources.live import LiveSource
 from appliance.camera.sources.open import FastSource, open_source
-from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
+from appliance.config.live import Camera, Matching, WatchlistFile
+from appliance.config.sections import Models, Redaction
 from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError, SourceError
 from appliance.core.heartbeat import HeartbeatSender

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from appliance.config.live import Config, Console
+from appliance.config.live import Config
+from appliance.config.sections import Console
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,9 @@ class ReplayRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
-    from_seq: int = Field(1, alias="from", ge=0, le=1 << 62)
-    limit: int = Field(REPLAY_LIMIT, ge=1, le=REPLAY_LIMIT)
-    pictures: bool = True
+    from_seq: int = Field(1, alias="from", ge=0, le=1 << 62, description="the first sequence number that is wanted")
+    limit: int = Field(REPLAY_LIMIT, ge=1, le=REPLAY_LIMIT, description="most events in this answer")
+    pictures: bool = Field(True, description="whether the alerts' pictures come along")
 
 
 class FetchRequest(BaseModel):
@@ -46,7 +46,7 @@ class FetchRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    id: str = Field(min_length=1, max_length=64)
+    id: str = Field(min_length=1, max_length=64, description="the alert's id")
 
 
 class ActRequest(BaseModel):
@@ -54,9 +54,9 @@ class ActRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    act: str = Field(min_length=1, max_length=64)
-    by: str = Field(min_length=1, max_length=64)
-    details: dict[str, JsonValue] = Field(default_factory=dict)
+    act: str = Field(min_length=1, max_length=64, description="what was done: `view.alert`, `user.signin`, …")
+    by: str = Field(min_length=1, max_length=64, description="who did it")
+    details: dict[str, JsonValue] = Field(default_factory=dict, description="what belongs to it; ids, never pictures")
 
 
 class End(BaseModel):
@@ -64,9 +64,9 @@ class End(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    epoch: str
-    newest: int
-    next: int
+    epoch: str = Field(description="names the journal; another one means: start again from 1")
+    newest: int = Field(description="the newest sequence number of the journal")
+    next: int = Field(description="where to ask from; above `newest`: you have everything")
 
 
 class Refusal(BaseModel):
@@ -74,9 +74,9 @@ class Refusal(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    code: RefusalCode
-    message: str
-    standing: Decision | None = None
+    code: RefusalCode = Field(description="what kind of refusal; see below")
+    message: str = Field(description="one plain sentence, to be shown as it is")
+    standing: Decision | None = Field(None, description="with `conflict`: the decision that stands")
 
 
 class MessageRefused(StreamError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing.connection import Connection
 
-from appliance.config.live import Models
+from appliance.config.sections import Models
 from appliance.core.errors import LfrError, ProviderError
 from appliance.core.process import die_with_parent
 from appliance.core.telemetry import configure_logging

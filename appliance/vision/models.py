@@ -16,7 +16,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from appliance.config.live import Section
+from appliance.config.sections import Section
 from appliance.core.errors import ModelError
 from appliance.vision.detector_outputs import ADAPTERS
 

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from appliance.alerts.messages import new_id
 from appliance.camera import process as module
 from appliance.camera.process import ActiveGallery, CameraProcess, CameraSettings, FrameRate
-from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
+from appliance.config.live import Camera, Matching, WatchlistFile
+from appliance.config.sections import Models, Redaction
 from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
 from appliance.core.heartbeat import HeartbeatSender

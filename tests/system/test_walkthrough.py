@@ -1,4 +1,4 @@
-"""The README's walk-through, line by line: from keys to the certificate; and what is on the disk before and after."""
+"""The documented walk-through, line by line: from keys to the certificate; and what is on the disk before and after."""
 
 import base64
 import json
@@ -24,13 +24,14 @@ from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
 from appliance.lab.simulation import scenario
 from appliance.vision.install import ensure_picture
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "deployment.md"
 
 
 def steps() -> list[str]:
     """The lines of the walk-through's shell block, without comments."""
-    block = re.search(r"## A deployment, from.*?```sh\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    assert block, "the README has no walk-through"
+    block = re.search(r"## The steps.*?```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert block, f"{PAGE} has no walk-through"
     return [line.split("  #")[0].strip() for line in block[1].splitlines()]
 
 
@@ -42,7 +43,7 @@ def shell(folder: Path) -> Iterator[Any]:
     lfr = folder / "bin" / "lfr"
     lfr.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m appliance "$@"\n')
     lfr.chmod(0o755)
-    root = str(README.parent)
+    root = str(ROOT)
     environment = {
         **ENVIRONMENT,
         "TMPDIR": str(folder / "tmp"),
@@ -74,7 +75,7 @@ def shell(folder: Path) -> Iterator[Any]:
 
 
 def prepare(folder: Path) -> None:
-    """What the README presumes: photos with their manifest, a configuration, and a password."""
+    """What the page presumes: photos with their manifest, a configuration, and a password."""
     photos = folder / "photos"
     photos.mkdir()
     shutil.copy(ensure_picture("hopper"), photos / "wanted.jpg")
@@ -123,7 +124,7 @@ def places(folder: Path) -> list[Path]:
 
 
 @pytest.mark.timeout(200)
-def test_the_whole_life_from_keys_to_certificate_as_the_readme_says(folder: Path, shell: Any) -> None:
+def test_the_whole_life_from_keys_to_certificate_as_documented(folder: Path, shell: Any) -> None:
     prepare(folder)
     secrets: dict[str, bytes] = {}
     shown: list[str] = []  # the quality report's thumbnails

@@ -17,7 +17,8 @@ import numpy as np
 from appliance.alerts.messages import ModelRefs
 from appliance.camera.pipeline import Identity, Pipeline, WatchlistGallery
 from appliance.camera.recogniser import AlertPolicy
-from appliance.config.live import Camera, Models
+from appliance.config.live import Camera
+from appliance.config.sections import Models
 from appliance.core.clock import utc_now
 from appliance.core.telemetry import Meter
 from appliance.core.types import Float32, Frame
