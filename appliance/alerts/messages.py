@@ -158,7 +158,7 @@ class CameraState(BaseModel):
 class Degradation(BaseModel):
     """One thing that is not as it should be, in a plain sentence."""
 
-    code: str = Field(description="camera, hub, provider, window, guard, watchlist, recall, disk")
+    code: str = Field(description="alerts, camera, console, disk, end, guard, hub, provider, rate, recall, …")
     text: str
     severity: Literal["warning", "critical"] = "warning"
 

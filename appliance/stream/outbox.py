@@ -49,23 +49,18 @@ class Outbox:
     camera
         Name of this camera, for the log.
     meter
-        Gets `lfr_outbox_…` counters; default: one of its own.
+        Counts alerts lost and sent again, and previews dropped: what the camera's process exports.
     capacity
-        Most alerts that are kept. When full, the oldest is given up, which is counted, logged and said in `trouble`.
+        Most alerts that are kept. When full, the oldest is given up, which is counted and logged.
     resend_s
         An alert that is not acknowledged within this is sent again; then after twice that, up to eight times.
-
-    Attributes
-    ----------
-    trouble
-        A plain sentence when alerts were lost or refused; empty otherwise. It stays, for the heartbeat.
     """
 
     def __init__(
         self,
         endpoint: str,
         camera: str,
-        meter: Meter | None = None,
+        meter: Meter,
         *,
         capacity: int = CAPACITY,
         resend_s: float = RESEND_S,
@@ -73,9 +68,8 @@ class Outbox:
         if capacity < 1 or resend_s <= 0:
             raise ValueError(f"capacity {capacity} and resend_s {resend_s} must be positive")
         check_camera(camera)
-        self.trouble = ""
         self._camera = camera
-        self._meter = meter or Meter()
+        self._meter = meter
         self._capacity = capacity
         self._resend_s = resend_s
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
@@ -212,6 +206,5 @@ class Outbox:
 
     def _give_up(self, sentence: str, count: int) -> None:
         self._lost += count
-        self.trouble = f"{sentence} Alerts lost so far: {self._lost}."
         self._meter.count("lfr_outbox_lost_total", count, camera=self._camera)
         _log.error("alerts are lost", camera=self._camera, reason=sentence, lost=self._lost)

@@ -157,6 +157,16 @@ def camera_degradations(views: list[CameraView], gpu: bool) -> Iterator[Degradat
                 yield Degradation(code="recall", text=text, severity="critical")
 
 
+def loss_degradations(views: list[CameraView], totals: CounterTotals) -> Iterator[Degradation]:
+    """Said from the first alert that a camera lost to the end of the run, also when its process starts again."""
+    for view in views:
+        lost = int(totals.total("lfr_outbox_lost", camera=view.name))
+        if lost:
+            what = "1 alert that was" if lost == 1 else f"{lost} alerts that were"
+            text = f"Camera {view.name} lost {what} never in the journal; the log says why."
+            yield Degradation(code="alerts", text=text, severity="critical")
+
+
 def worker_degradation(worker: Worker, code: str, now: float, silent_s: float = 3.0) -> Iterator[Degradation]:
     """What is wrong with hub or console."""
     if not worker.should_run:

@@ -27,7 +27,7 @@ from appliance.supervision.summary import CameraSummary, Summary
 from appliance.supervision.workers import Worker
 
 Phase = Literal["waiting", "running", "ended", "purged"]
-CODES = ("camera", "console", "disk", "end", "guard", "hub", "provider", "recall", "watchlist", "window")
+CODES = ("alerts", "camera", "console", "disk", "end", "guard", "hub", "provider", "recall", "watchlist", "window")
 """Every code of a degradation, so that each has a series from the start."""
 
 _COUNTED = {
@@ -123,6 +123,7 @@ class RunStatus:
         for worker, code in ((self.hub, "hub"), (self.console, "console")):
             if worker is not None:
                 found += health.worker_degradation(worker, code, now)
+        found += health.loss_degradations(self.views, self.totals)
         if self.failure:
             found.append(Degradation(code="end", text=self.failure, severity="critical"))
         if self.phase in ("waiting", "running"):

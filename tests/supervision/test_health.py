@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from appliance.core.heartbeat import Heartbeat
+from appliance.core.telemetry import Meter
 from appliance.supervision import health
 from appliance.supervision.health import CameraView
+from appliance.supervision.metrics import CounterTotals
 from appliance.supervision.workers import Worker, WorkerSpec
 
 
@@ -75,6 +77,19 @@ def test_a_gpu_that_is_not_used_is_said() -> None:
 def test_a_search_index_that_misses_is_said(kind: Any, severity: Any) -> None:
     found = list(health.camera_degradations([view_of(index_recall=0.98, index_kind=kind)], gpu=False))
     assert [(one.code, one.severity) for one in found] == [("recall", severity)]
+
+
+def test_alerts_that_a_camera_lost_are_said_also_after_its_process_was_lost() -> None:
+    totals, view = CounterTotals(), view_of()
+    assert not list(health.loss_degradations([view], totals))
+    for incarnation, lost in (("a", 1), ("b", 2)):
+        meter = Meter()
+        meter.count("lfr_outbox_lost_total", lost, camera="north")
+        totals.take("camera/north", incarnation, meter.snapshot())
+    totals.lost("camera/north")
+    (said,) = health.loss_degradations([view], totals)
+    assert (said.code, said.severity) == ("alerts", "critical")
+    assert "Camera north lost 3 alerts" in said.text
 
 
 @pytest.mark.parametrize(("minutes", "said"), [(16, False), (14, True), (-1, False)])
