@@ -96,7 +96,7 @@ class Alert(Message):
     camera: str = Field(max_length=32)
     place: str = Field("", max_length=200)
     captured_at: Moment
-    published_at: Moment | None = None
+    published_at: Moment | None = Field(None, description="when the journal took it, just before it was sent")
     media_s: float | None = Field(None, description="position in the recording, seconds; None for a live camera")
     entry: EntryRef
     score: float = Field(ge=-1, le=1, description="cosine similarity over the track's frames")

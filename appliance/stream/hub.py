@@ -66,7 +66,6 @@ from typing import Any, NamedTuple, Self
 import structlog
 import zmq
 
-from appliance.alerts.event import Header
 from appliance.alerts.journal import PICTURES_OF_AN_ALERT, Journal
 from appliance.alerts.messages import (
     MAX_HEADER_BYTES,
@@ -276,13 +275,13 @@ class Hub:
                 continue
             self._newest = result.seq
             self._publish("alert" if arrival.pictures else "sighting", result.header, arrival.pictures)
-            self._observe(result.header)
+            if isinstance(result.header, Alert):
+                self._sent(result.header)
 
-    def _observe(self, header: Header) -> None:
-        if not isinstance(header, Alert) or header.published_at is None:
-            return
+    def _sent(self, header: Alert) -> None:
+        """Count an alert that was just sent; its latency holds encryption, commit, acknowledgement and sending."""
         self._count("lfr_alerts_total", camera=header.camera, category=header.entry.category)
-        latency_s = max((header.published_at - header.captured_at).total_seconds(), 0.0)
+        latency_s = max((utc_now() - header.captured_at).total_seconds(), 0.0)
         try:
             self.meter.observe("lfr_alert_latency_seconds", latency_s, camera=header.camera)
         except ValueError as error:

@@ -69,7 +69,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 HISTOGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lfr_stage_seconds": ("Time in one stage of recognition", ("camera", "stage")),
-    "lfr_alert_latency_seconds": ("From captured to published", ("camera",)),
+    "lfr_alert_latency_seconds": ("From captured to sent to every reader", ("camera",)),
     "lfr_nonmatch_dwell_seconds": ("From captured to overwritten, for those who did not match", ("camera",)),
 }
 ALLOWED_LABELS = frozenset(
