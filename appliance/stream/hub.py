@@ -54,7 +54,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import sys
 import time
@@ -81,23 +80,18 @@ from appliance.core.clock import utc_now
 from appliance.core.errors import JournalError, LfrError, SecretError, StreamError
 from appliance.core.heartbeat import HeartbeatSender
 from appliance.core.process import die_with_parent
+from appliance.core.sockets import MAX_FRAMES, Frames, Limits, Peer, listen, receive, send
 from appliance.core.telemetry import configure_logging
 from appliance.stream.decision_audit import Auditor
 from appliance.stream.requests import RequestHandler
 from appliance.stream.settings import HubSettings
 from appliance.stream.wire import (
-    MAX_FRAMES,
     MAX_REQUEST_BYTES,
-    Frames,
     MessageRefused,
-    bind,
     body_of,
     check_camera,
     check_pictures,
-    options,
     parse,
-    receive,
-    send,
 )
 
 STATUS_EVERY_S = 1.0
@@ -137,9 +131,12 @@ class Hub:
         self._context.setsockopt(zmq.MAX_SOCKETS, 64)
         try:
             self._auditor = Auditor(self.journal, settings.audit(settings.state_dir) if settings.audit else None)
-            self._cameras = self._open(zmq.ROUTER, settings.cameras, "cameras", 256, MAX_PICTURE_BYTES + 65_536)
-            self._pub = self._open(zmq.PUB, settings.publish, "alerts.publish", 256, MAX_REQUEST_BYTES)
-            router = self._open(zmq.ROUTER, settings.replay, "alerts.replay", 32, 4 * MAX_REQUEST_BYTES)
+            to_cameras = Limits(256, 256, MAX_PICTURE_BYTES + MAX_REQUEST_BYTES)
+            self._cameras = listen(self._context, zmq.ROUTER, Peer(settings.cameras), to_cameras, "cameras")
+            to_all = Limits(256, 256, MAX_REQUEST_BYTES)
+            self._pub = listen(self._context, zmq.PUB, Peer(settings.publish), to_all, "alerts.publish")
+            to_readers = Limits(32, 32, 4 * MAX_REQUEST_BYTES)
+            router = listen(self._context, zmq.ROUTER, Peer(settings.replay), to_readers, "alerts.replay")
         except BaseException:
             self.close()
             raise
@@ -154,18 +151,6 @@ class Hub:
         self._purge()  # before anybody is answered: also after a power cut, also when started late
         self._restore_counters()
         self._reporter.beat("ready", now=True)  # before the first alert is taken: from here on this run counts
-
-    def _open(self, kind: int, endpoint: str, what: str, queue: int, max_bytes: int) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = self._context.socket(kind)
-        options(socket, sndhwm=queue, rcvhwm=queue, maxmsgsize=max_bytes)
-        if kind == zmq.ROUTER:
-            options(socket, router_mandatory=1)
-        umask = os.umask(0o077)
-        try:
-            bind(socket, endpoint, what)
-        finally:
-            os.umask(umask)
-        return socket
 
     def close(self, linger_ms: int = 0) -> None:
         """Let go of sockets (after giving them `linger_ms` to send) and journal."""

@@ -12,8 +12,9 @@ import structlog
 import zmq
 
 from appliance.alerts.messages import Alert, PreviewHeader, Sighting
+from appliance.core.sockets import Limits, Peer, connect, receive, send
 from appliance.core.telemetry import Meter
-from appliance.stream.wire import body_of, check_camera, check_pictures, options, receive, send
+from appliance.stream.wire import body_of, check_camera, check_pictures
 
 CAPACITY = 256
 """Alerts that are kept while the hub is away; a deployment has about ten."""
@@ -75,15 +76,9 @@ class Outbox:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lost = 0
         self._context = zmq.Context()
-        # IMMEDIATE: nothing queues for a hub that is away; it is kept here and sent when the hub is back.
-        self._alerts = self._connect(endpoint, queue=4 * _IN_FLIGHT)
-        self._previews = self._connect(endpoint, queue=_PREVIEWS_WAITING)
-
-    def _connect(self, endpoint: str, queue: int) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        options(socket, immediate=1, sndhwm=queue, rcvhwm=1024, reconnect_ivl=50, reconnect_ivl_max=500)
-        socket.connect(endpoint)
-        return socket
+        # Nothing queues in a socket for a hub that is away; it is kept here and sent when the hub is back.
+        self._alerts = connect(self._context, zmq.DEALER, Peer(endpoint), Limits(outgoing=4 * _IN_FLIGHT))
+        self._previews = connect(self._context, zmq.DEALER, Peer(endpoint), Limits(outgoing=_PREVIEWS_WAITING))
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,7 @@ from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Decision
 from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, JournalError, SecretError, StreamError, UnknownAlert
+from appliance.core.sockets import Frames, receive, send
 from appliance.core.telemetry import Meter
 from appliance.stream.decision_audit import Auditor
 from appliance.stream.replays import Replays
@@ -18,14 +19,11 @@ from appliance.stream.wire import (
     MAX_REQUEST_BYTES,
     ActRequest,
     FetchRequest,
-    Frames,
     MessageRefused,
     Refusal,
     ReplayRequest,
     body_of,
     parse,
-    receive,
-    send,
 )
 
 CLOCK_TOLERANCE_S = 60.0
