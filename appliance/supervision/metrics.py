@@ -29,7 +29,8 @@ PROVIDERS = ("cpu", "cuda", "tensorrt")
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lfr_frames": ("Frames that were looked at", ("camera",)),
     "lfr_frames_dropped": ("Frames that were not looked at, and why", ("camera", "reason")),
-    "lfr_people_seen": ("People who passed (tracks): recognition opportunities", ("camera",)),
+    "lfr_people_seen": ("People who passed (tracks, joined where one was broken): opportunities", ("camera",)),
+    "lfr_people_uncertain": ("Of these, first seen after too long without a look: perhaps not new", ("camera",)),
     "lfr_faces": ("Faces found in frames", ("camera",)),
     "lfr_alerts": ("Alerts", ("camera", "category")),
     "lfr_decisions": ("Decisions by officers", ("kind", "outcome")),
@@ -51,7 +52,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 CAMERA_COUNTERS = tuple(name for name, (_, labels) in COUNTERS.items() if labels == ("camera",))
 """Those that start at zero for every camera."""
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "lfr_false_alert_rate": ("False alerts, as decided by officers, over people seen", ()),
+    "lfr_false_alert_rate": ("False alerts, as decided by officers, over people seen; NaN while it is not known", ()),
     "lfr_camera_up": ("1 while a camera gives frames", ("camera",)),
     "lfr_camera_last_frame_age_seconds": ("Since the newest frame, or since the camera should run", ("camera",)),
     "lfr_watchlist_entries": ("People on the watchlist in use", ()),

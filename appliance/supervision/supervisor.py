@@ -119,7 +119,7 @@ class Supervisor:
         else:
             deployment.require()
             self._exporter.categories = tuple(sorted(self._list.open().counts))
-            it.people_base = deployment.people_base()
+            it.people_base, it.uncertain_base = deployment.people_base(), deployment.uncertain_base()
         names = [camera.name for camera in self.config.cameras]
         specs = [deployment.camera_spec(name, runtime, self._list.accepted) for name in names]
         it.views = [CameraView(Worker(spec, self._policy)) for spec in specs]
@@ -308,13 +308,15 @@ class Supervisor:
 
     def _keep_guard(self) -> None:
         it = self.status
-        before, it.guard = it.guard, self.deployment.guard(it.people_seen())
+        before, it.guard = it.guard, self.deployment.guard(it.people_seen(), it.uncertain())
         if it.guard.breach and not before.breach:
             log.error("guard", sentence=it.guard.sentence)
             self._record("guard.breach", sentence=it.guard.sentence, rate=it.guard.rate)
         elif before.breach and not it.guard.breach:
             log.info("guard", sentence=it.guard.sentence)
             self._record("guard.clear", sentence=it.guard.sentence, rate=it.guard.rate)
+        if it.guard.unknown and not before.unknown:
+            log.warning("guard", sentence=it.guard.sentence)
         if it.guard.stop:
             self._halt(it.guard.sentence, "guard")
         facts = self._list.facts
