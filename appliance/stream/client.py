@@ -57,7 +57,7 @@ class Batch:
 
 
 class HubClient:
-    """A hub's clerk for questions. Thread-safe: one question at a time, the others wait.
+    """Asks a hub. Thread-safe: one question at a time, the others wait.
 
     >>> with HubClient("tcp://127.0.0.1:5557") as hub:          # doctest: +SKIP
     ...     for event in hub.events(from_seq=1):

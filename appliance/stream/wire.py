@@ -72,10 +72,9 @@ class Refusal(BaseModel):
 class MessageRefused(StreamError):
     """A message that is not taken, and why."""
 
-    def __init__(self, problem: str, code: RefusalCode = "bad_request", standing: Decision | None = None) -> None:
+    def __init__(self, problem: str, code: RefusalCode = "bad_request") -> None:
         super().__init__(problem)
         self.code: RefusalCode = code
-        self.standing = standing
 
 
 def parse(model: type[_M], body: bytes, limit_bytes: int = MAX_HEADER_BYTES) -> _M:
