@@ -104,6 +104,16 @@ class RunStatus:
         """The cameras' processes."""
         return tuple(view.worker for view in self.views)
 
+    @property
+    def hopeless_cameras(self) -> list[Worker]:
+        """The cameras whose source is a file, a folder or made here, and which will never work: none comes back."""
+        sources = {camera.name: camera.source for camera in self.config.cameras}
+
+        def finite(source: str) -> bool:
+            return source.startswith(("/", "test:", "street:")) and not source.startswith("/dev/")
+
+        return [view.worker for view in self.views if finite(sources[view.name]) and view.worker.hopeless]
+
     def worker(self, name: str) -> Worker | None:
         """The worker of that name."""
         return next((worker for worker in self.workers if worker.name == name), None)

@@ -29,7 +29,7 @@ def view_of(state: str = "live", age_s: float | None = 0.1, at: float = 100.0, *
         process="camera/north", incarnation="a", pid=7, at_monotonic_s=at, state=state, last_frame_age_s=age_s
     )
     beat = beat.model_copy(update=facts)
-    worker.heard(beat, at)
+    worker.take(beat, at)
     view.take(beat, at)
     return view
 
@@ -51,15 +51,15 @@ def test_what_a_camera_says_is_checked_against_its_newest_frame(state: Any, late
 def test_down_and_up_are_told_once_each() -> None:
     view = view_of()
     view.look(104)
-    assert view.turned(104) is None
+    assert view.changed(104) is None
     view.look(106)
-    assert view.turned(106) == "down"
-    assert view.turned(107) is None
+    assert view.changed(106) == "down"
+    assert view.changed(107) is None
     view.take(view.worker.beat, 108)
-    view.worker.heard(view.worker.beat, 108)
+    view.worker.take(view.worker.beat, 108)
     view.look(108.1)
-    assert view.turned(108.1) == "up"
-    assert view.turned(108.2) is None
+    assert view.changed(108.1) == "up"
+    assert view.changed(108.2) is None
 
 
 def test_a_camera_that_never_gave_a_picture_has_an_age_that_grows() -> None:

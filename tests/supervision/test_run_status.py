@@ -49,7 +49,7 @@ def view(name: str, **facts: Any) -> CameraView:
     worker.should_run, worker.process = True, FakeProcess(7)
     beat = Heartbeat(process=worker.name, incarnation="a", pid=7, at_monotonic_s=0.0, state="live", provider="cpu")
     made = CameraView(worker)
-    worker.heard(beat.model_copy(update={"last_frame_age_s": 0.0, **facts}), 0.0)
+    worker.take(beat.model_copy(update={"last_frame_age_s": 0.0, **facts}), 0.0)
     assert worker.beat
     made.take(worker.beat, 0.0)
     made.look(0.0)
