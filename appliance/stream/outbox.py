@@ -12,8 +12,9 @@ import structlog
 import zmq
 
 from appliance.alerts.messages import Alert, PreviewHeader, Sighting
+from appliance.core.sockets import Limits, Peer, connect, receive, send
 from appliance.core.telemetry import Meter
-from appliance.stream.wire import body_of, check_camera, check_pictures, options, receive, send
+from appliance.stream.wire import body_of, check_camera, check_pictures
 
 CAPACITY = 256
 """Alerts that are kept while the hub is away; a deployment has about ten."""
@@ -49,23 +50,18 @@ class Outbox:
     camera
         Name of this camera, for the log.
     meter
-        Gets `lfr_outbox_…` counters; default: one of its own.
+        Counts alerts lost and sent again, and previews dropped: what the camera's process exports.
     capacity
-        Most alerts that are kept. When full, the oldest is given up, which is counted, logged and said in `trouble`.
+        Most alerts that are kept. When full, the oldest is given up, which is counted and logged.
     resend_s
         An alert that is not acknowledged within this is sent again; then after twice that, up to eight times.
-
-    Attributes
-    ----------
-    trouble
-        A plain sentence when alerts were lost or refused; empty otherwise. It stays, for the heartbeat.
     """
 
     def __init__(
         self,
         endpoint: str,
         camera: str,
-        meter: Meter | None = None,
+        meter: Meter,
         *,
         capacity: int = CAPACITY,
         resend_s: float = RESEND_S,
@@ -73,23 +69,16 @@ class Outbox:
         if capacity < 1 or resend_s <= 0:
             raise ValueError(f"capacity {capacity} and resend_s {resend_s} must be positive")
         check_camera(camera)
-        self.trouble = ""
         self._camera = camera
-        self._meter = meter or Meter()
+        self._meter = meter
         self._capacity = capacity
         self._resend_s = resend_s
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lost = 0
         self._context = zmq.Context()
-        # IMMEDIATE: nothing queues for a hub that is away; it is kept here and sent when the hub is back.
-        self._alerts = self._connect(endpoint, queue=4 * _IN_FLIGHT)
-        self._previews = self._connect(endpoint, queue=_PREVIEWS_WAITING)
-
-    def _connect(self, endpoint: str, queue: int) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        options(socket, immediate=1, sndhwm=queue, rcvhwm=1024, reconnect_ivl=50, reconnect_ivl_max=500)
-        socket.connect(endpoint)
-        return socket
+        # Nothing queues in a socket for a hub that is away; it is kept here and sent when the hub is back.
+        self._alerts = connect(self._context, zmq.DEALER, Peer(endpoint), Limits(outgoing=4 * _IN_FLIGHT))
+        self._previews = connect(self._context, zmq.DEALER, Peer(endpoint), Limits(outgoing=_PREVIEWS_WAITING))
 
     def __enter__(self) -> Self:
         return self
@@ -213,6 +202,5 @@ class Outbox:
 
     def _give_up(self, sentence: str, count: int) -> None:
         self._lost += count
-        self.trouble = f"{sentence} Alerts lost so far: {self._lost}."
         self._meter.count("lfr_outbox_lost_total", count, camera=self._camera)
         _log.error("alerts are lost", camera=self._camera, reason=sentence, lost=self._lost)

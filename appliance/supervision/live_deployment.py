@@ -152,11 +152,15 @@ class LiveDeployment:
         """What earlier runs counted."""
         return self._tally.people_base()
 
+    def uncertain_base(self) -> int:
+        """Of them, how many may have been counted before."""
+        return self._tally.uncertain_base()
+
     def save_tally(self, seen: dict[str, dict[str, int]]) -> None:
         """Add what was counted since the last call."""
         self._tally.keep(seen)
 
-    def guard(self, people_seen: int) -> GuardFacts:
+    def guard(self, people_seen: int, uncertain: int) -> GuardFacts:
         """Judge what officers decided, as the journal has it."""
         try:
             with Journal.open_reader(self.config.alerts.state_dir) as journal:
@@ -165,8 +169,12 @@ class LiveDeployment:
             log.debug("the journal cannot be read yet", reason=str(error))
             return GuardFacts()
         section = self.config.guard
-        found = guard.assess(false_alerts, people_seen, section.false_alert_rate, section.on_breach)
-        return GuardFacts(found.rate, found.interval, found.state == "breach", found.stop, found.sentence)
+        found = guard.assess(
+            false_alerts, people_seen, section.false_alert_rate, section.on_breach, uncertain=uncertain
+        )
+        unknown = found.state == "unknown"
+        interval = None if unknown else found.interval
+        return GuardFacts(found.rate, interval, found.state == "breach", found.stop, found.sentence, unknown)
 
     def end(self, reason: str) -> None:
         """Destroy everything; raises `LfrError` naming what could not be destroyed."""

@@ -16,6 +16,7 @@ from appliance.alerts.event import Event
 from appliance.alerts.messages import PreviewHeader, Status
 from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
+from appliance.core.telemetry import Meter
 from appliance.stream.client import HubClient
 from appliance.stream.hub import Hub
 from appliance.stream.outbox import Outbox
@@ -37,7 +38,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put(hub: Any, count: Any = 1) -> None:
-    with Outbox(hub.settings.cameras, "north") as outbox:
+    with Outbox(hub.settings.cameras, "north", Meter()) as outbox:
         for _ in range(count):
             outbox.send_alert(alert(), pictures())
         assert outbox.drained(10)
@@ -182,7 +183,7 @@ def test_purged_numbers_are_missing_for_good_and_do_not_stop_anything(folder: Pa
 def test_previews_come_only_when_asked_for_and_the_newest_is_enough(folder: Path) -> None:
     with running(settings(folder)) as hub, follow(hub, previews=True) as stream, follow(hub) as other:
         take(stream, Status, 1)
-        with Outbox(hub.settings.cameras, "north") as outbox:
+        with Outbox(hub.settings.cameras, "north", Meter()) as outbox:
             outbox.send_alert(alert(), pictures())
             outbox.drained(5)
             for people in range(50):

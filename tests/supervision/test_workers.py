@@ -14,7 +14,7 @@ from appliance.supervision.workers import Recipe, RestartPolicy
 
 def test_the_wait_before_a_restart_doubles_up_to_a_cap() -> None:
     policy = RestartPolicy(first_delay_s=0.5, max_delay_s=8, jitter=0)
-    assert [policy.delay_s(falls, 0.3) for falls in (1, 2, 3, 4, 5, 6)] == [0.5, 1, 2, 4, 8, 8]
+    assert [policy.delay_s(losses, 0.3) for losses in (1, 2, 3, 4, 5, 6)] == [0.5, 1, 2, 4, 8, 8]
 
 
 @pytest.mark.parametrize(("draw", "wait"), [(0.0, 0.75), (0.5, 1.0), (1.0, 1.25)])

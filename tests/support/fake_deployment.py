@@ -90,7 +90,10 @@ class FakeRooms:
         self._need_room()
         (self.folder / "tally.json").write_text(json.dumps(seen))
 
-    def guard(self, people_seen: int) -> GuardFacts:
+    def uncertain_base(self) -> int:
+        return self.scenario.get("uncertain_base", 0)
+
+    def guard(self, people_seen: int, uncertain: int) -> GuardFacts:
         after = self.scenario.get("guard_after_s")
         if after is not None and time.monotonic() - self._began > after:
             stop = self.scenario.get("guard_stops", False)

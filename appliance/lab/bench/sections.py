@@ -69,7 +69,7 @@ def measure(section: str, asked: Asked, said: Said = lambda _: None) -> dict[str
 def _pipeline(asked: Asked) -> dict[str, Any]:
     import cv2
 
-    from appliance.config.live import Models
+    from appliance.config.sections import Models
     from appliance.lab.bench.frame import measure_pipeline
 
     cv2.setNumThreads(1)

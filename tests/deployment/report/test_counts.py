@@ -7,7 +7,7 @@ import pytest
 
 from appliance.alerts.journal import Journal
 from appliance.audit.record import Act
-from appliance.core.errors import JournalError
+from appliance.core.errors import FileError, JournalError
 from appliance.deployment.report import counts
 from appliance.deployment.store import Store
 
