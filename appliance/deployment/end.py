@@ -25,6 +25,7 @@ from appliance.deployment.ending.search import Budget, Scan, scan
 from appliance.deployment.report import counts, report
 from appliance.deployment.running import Step
 from appliance.deployment.state import DeploymentState, Store, sync_dir
+from appliance.gallery.watchlist.companions import PAGE_SUFFIX, companions
 
 _NEEDLE_BYTES: Final = 48
 _BECH32: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -212,8 +213,6 @@ def destroy_page(config: Config, step: Step = lambda _: None) -> list[str]:
     -------
     What is wrong where it could not be destroyed; the end tries again.
     """
-    from appliance.gallery.watchlist.sealed import PAGE_SUFFIX
-
     problems: list[str] = []
     file = config.watchlist.file
     shredder = Destroyer(Store(config.alerts.state_dir), step, problems)
@@ -222,8 +221,6 @@ def destroy_page(config: Config, step: Step = lambda _: None) -> list[str]:
 
 
 def _list_files(config: Config) -> list[Path]:
-    from appliance.gallery.watchlist.sealed import companions
-
     return list(dict.fromkeys([config.watchlist.file, *companions(config.watchlist.file)]))
 
 

@@ -3,7 +3,7 @@
 The photos are examined by worker processes, one a core, each with models of one thread. What they find is cached as it
 comes, so that an interrupted build goes on where it was and a second one only looks at what is new. The report and the
 cache (`FILE.report.html`, `FILE.report.json`, `FILE.cache`, `FILE.cache.key`) belong to the list and are destroyed with
-it: see `sealed.companions`. The photos that were given are the operator's and stay where they are.
+it: see `gallery.watchlist.companions`. The photos that were given are the operator's and stay where they are.
 """
 
 from __future__ import annotations

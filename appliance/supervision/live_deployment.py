@@ -21,12 +21,12 @@ from appliance.core.errors import AuthorityError, JournalError, LfrError
 from appliance.deployment import authority, end, guard
 from appliance.deployment.report import counts
 from appliance.deployment.state import DeploymentState, Store, Tally, UsedList, add_list
-from appliance.gallery.watchlist.sealed import open_sealed
 from appliance.stream.settings import HubSettings
 from appliance.supervision.deployment_port import GuardFacts, ListFacts, Window
+from appliance.supervision.list_facts import read_facts
 from appliance.supervision.provider_proof import prove_provider
 from appliance.supervision.workers import Recipe, WorkerSpec
-from appliance.vision.models import EmbedderEntry, load_manifest, read_ready
+from appliance.vision.models import EmbedderEntry, check_ready, load_manifest
 
 log = structlog.get_logger()
 BY = "appliance"
@@ -78,7 +78,7 @@ class LiveDeployment:
         detector = manifest.detector(self.config.models.detector)
         self._embedder = manifest.embedder(self.config.models.embedder)
         for asset in (detector, self._embedder):
-            read_ready(manifest, asset)
+            check_ready(manifest, asset)
         self._detector_ref = detector.ref
         authority.require(self.config, self._store.load(), utc_now(), self._embedder.threshold)
         if not self._proven:
@@ -135,44 +135,27 @@ class LiveDeployment:
         return self._embedder
 
     def open_list(self, path: Path) -> ListFacts:
-        """Open a sealed list, remember ids and counts, and overwrite the rest."""
+        """Let a process of its own open a sealed list; remember ids and counts."""
         section, state = self.config.watchlist, self._store.load()
         try:
-            opened = open_sealed(
+            facts, self._record = read_facts(
                 path,
                 section.key,
-                builders_dir=section.builders_dir,
-                approvers_dir=section.approvers_dir,
-                approvals=section.approvals,
-                deployment=self._id,
-                now=utc_now(),
-                min_sequence=state.newest_sequence if state is not None else 0,
-                max_entries=section.max_entries,
-                embedder_ref=self._known_embedder().ref,
+                {
+                    "builders_dir": section.builders_dir,
+                    "approvers_dir": section.approvers_dir,
+                    "approvals": section.approvals,
+                    "deployment": self._id,
+                    "now": utc_now(),
+                    "min_sequence": state.newest_sequence if state is not None else 0,
+                    "max_entries": section.max_entries,
+                    "embedder_ref": self._known_embedder().ref,
+                },
             )
         except LfrError as error:
             # The copy in the runtime folder is what was read; the operator knows the file by its own name.
             raise type(error)(str(error).replace(str(path), str(section.file))) from None
-        try:
-            self._record = UsedList.of(
-                opened.entries,
-                opened.digest,
-                sequence=opened.sequence,
-                photos=len(opened.portraits),
-                builder=opened.builder,
-                approvals=[approval.name for approval in opened.approvals],
-                embedder=opened.embedder,
-            )
-            return ListFacts(
-                digest=opened.digest,
-                sequence=opened.sequence,
-                ids=frozenset(entry.id for entry in opened.entries),
-                counts=dict(self._record.by_category),
-                expires_at=opened.expires_at,
-                details={"expired_ids": list(opened.expired_ids)},
-            )
-        finally:
-            opened.wipe()
+        return facts
 
     def list_opened(self, facts: ListFacts, before: ListFacts | None) -> None:
         """Record a list that is in use, and what changed from the one before."""

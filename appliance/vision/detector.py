@@ -21,7 +21,7 @@ from appliance.vision import models
 from appliance.vision.boxes import intersection_over_union
 from appliance.vision.detector_outputs import ADAPTERS, Candidates
 from appliance.vision.engine import Session
-from appliance.vision.models import DetectorEntry, Manifest
+from appliance.vision.models import LAYOUTS, DetectorEntry, Manifest
 
 MAX_INPUT_PIXELS = 1280 * 736
 """A pass with more than this is cut into tiles: bounds memory and the time of one inference."""
@@ -157,11 +157,11 @@ class OnnxDetector:
         self._entry = entry
         self._session = session
         self._adapter = ADAPTERS[entry.adapter]
-        names = tuple(entry.outputs[role] for role in self._adapter.roles) if entry.outputs else session.outputs
-        if len(names) != len(self._adapter.roles) or set(names) - set(session.outputs):
+        roles = LAYOUTS[entry.adapter]
+        names = tuple(entry.outputs[role] for role in roles) if entry.outputs else session.outputs
+        if len(names) != len(roles) or set(names) - set(session.outputs):
             raise ModelError(
-                f"{self.name} has the outputs {', '.join(session.outputs)}; {entry.adapter} needs "
-                f"{', '.join(self._adapter.roles)}.",
+                f"{self.name} has the outputs {', '.join(session.outputs)}; {entry.adapter} needs {', '.join(roles)}.",
                 "Name them in outputs of its entry.",
             )
         self._outputs = names

@@ -67,7 +67,7 @@ def install(
         with _lock(manifest.dir, report):
             for asset in wanted:
                 try:
-                    models.read_ready(manifest, asset)
+                    models.check_ready(manifest, asset)
                     done[asset.name] = "already there"
                 except ModelError:
                     done[asset.name] = _install_one(manifest, asset, report)
@@ -92,7 +92,7 @@ def ensure_picture(name: str, manifest: Manifest | None = None) -> Path:
     if picture is None:
         raise ModelError(f"There is no picture {name} in the manifest.", f"There are: {', '.join(manifest.pictures)}.")
     try:
-        models.read_ready(manifest, picture)
+        models.check_ready(manifest, picture)
     except ModelError:
         install(manifest, only=(name,))
     return manifest.path(picture)

@@ -17,6 +17,7 @@ from appliance.enrolment import quality_report, watchlist_build
 from appliance.enrolment.manifest import ManifestError
 from appliance.gallery import index
 from appliance.gallery.watchlist import sealed
+from appliance.gallery.watchlist.companions import companions
 from appliance.security import keys
 
 
@@ -108,7 +109,7 @@ def test_the_report_says_it_all_and_needs_nothing_else(job: watchlist_build.Job)
     assert "not on the list" in page
     assert not re.search(r"https?://|<script", page)
     assert html.stat().st_mode & 0o777 == 0o600
-    assert {html, plain} < set(sealed.companions(job.output))
+    assert {html, plain} < set(companions(job.output))
 
 
 def test_a_label_cannot_put_markup_into_the_report(job: watchlist_build.Job, source: Path, tmp_path: Path) -> None:
@@ -188,7 +189,7 @@ def test_no_photo_and_no_template_lies_in_clear_beside_the_list_but_in_the_repor
 ) -> None:
     result = watchlist_build.build(job)
     templates = opened(job).templates
-    for path in sealed.companions(job.output):
+    for path in companions(job.output):
         content = path.read_bytes()
         assert templates[0].tobytes()[:32] not in content
         assert b"\xff\xd8\xff" not in content
