@@ -112,7 +112,7 @@ class Doctor:
         manifest, section = self._known_manifest(), self.config.models
         smallest = min(camera.min_face_px for camera in self.config.cameras)
         detector = open_detector(manifest, section.detector, section.provider, section.threads, min_face_px=smallest)
-        self._eye = cameras.FaceLooker(detector, detector.match_threshold)
+        self._eye = cameras.FaceLooker(detector)
         embedder = open_embedder(manifest, section.embedder, section.provider, section.threads)
         for name, provider in ((section.detector, detector.provider), (section.embedder, embedder.provider)):
             text = f"{name} runs on {provider} (models.provider: {section.provider}), proven by an inference"

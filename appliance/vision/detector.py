@@ -136,12 +136,12 @@ class OnnxDetector:
     ----------
     name, ref
         Of the manifest entry.
-    provider, fallback
-        The execution provider that was proven, and why not a better one.
+    provider
+        The execution provider that was proven.
     match_threshold, eager_threshold
         A face at or above the first may be recognised; every face at or above the second is reported, to be redacted.
     min_face_px
-        Height of the smallest face that must be found, pixels of the frame; may be set.
+        Height of the smallest face that must be found, pixels of the frame.
     """
 
     def __init__(self, entry: DetectorEntry, session: Session, min_face_px: float = 40) -> None:
@@ -150,7 +150,6 @@ class OnnxDetector:
         self.name = entry.name
         self.ref = entry.ref
         self.provider = session.provider
-        self.fallback = session.fallback
         self.match_threshold = entry.match_threshold
         self.eager_threshold = entry.eager_threshold
         self.min_face_px = float(min_face_px)
