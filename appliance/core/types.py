@@ -83,7 +83,7 @@ class Frame:
     captured_monotonic_s: float
     media_s: float | None = None
     truth: Any = field(default=None, repr=False)
-    """Ground truth of a simulated frame (`lab.simulation.street`); None for every real source."""
+    """Ground truth of a simulated frame (`lab.simulation.walker.FaceInView`); None for every real source."""
 
     def wipe(self) -> None:
         """Overwrite the pixels in place."""

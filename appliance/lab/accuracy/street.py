@@ -23,7 +23,7 @@ from appliance.config.live import load
 from appliance.core.binomial import interval
 from appliance.core.errors import LfrError
 from appliance.core.ports import free_port
-from appliance.lab.simulation import portraits, scenario, street
+from appliance.lab.simulation import ground_truth, portraits, scenario
 
 TIMEOUT_S = 3600.0
 
@@ -151,8 +151,8 @@ def _run(config: Path, folder: Path) -> None:
 
 
 def _count(source: str, people: int, entries: dict[str, str], passing: set[str], alerts: list[Alert]) -> StreetFigures:
-    truth = street.Truth(source)
-    passes = street.list_passes(source)
+    truth = ground_truth.GroundTruth(source)
+    passes = ground_truth.list_passes(source)
     mated = [one for one in passes if one.person in set(entries.values()) & passing]
     found: dict[int, float] = {}
     false = 0

@@ -15,8 +15,8 @@ import pytest
 from appliance.camera.sources.open import open_source
 from appliance.config.live import Camera
 from appliance.core.errors import SourceUnusable
+from appliance.lab.simulation.ground_truth import list_passes
 from appliance.lab.simulation.portraits import list_people
-from appliance.lab.simulation.street import list_passes
 from appliance.vision.detector import open_detector
 from appliance.vision.models import load_manifest
 
