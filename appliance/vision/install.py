@@ -207,7 +207,9 @@ def _from_installed(name: str, source: Source) -> bytes:
         path = Path(str(importlib.metadata.distribution(source.installed or "").locate_file(source.member)))
         return path.read_bytes()
     except importlib.metadata.PackageNotFoundError:
-        raise ModelError(f"{name} comes with {source.installed}, which is not installed.", "Run make setup.") from None
+        raise ModelError(
+            f"{name} comes with {source.installed}, which is not installed.", "Install it, or name its wheel with pypi."
+        ) from None
     except OSError as error:
         raise ModelError(f"{name}: {source.member} of {source.installed} cannot be read: {error.strerror}.") from None
 

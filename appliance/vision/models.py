@@ -59,7 +59,7 @@ class Source(Section):
 
     pypi: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*[=<>!~]=?[0-9][0-9A-Za-z.*,<>=!~-]*$")
     npm: str | None = Field(None, pattern=r"^(@[a-z0-9._-]+/)?[a-z0-9._-]+@[0-9][0-9A-Za-z.-]*$")
-    installed: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]+$", description="a dependency of the appliance")
+    installed: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]+$", description="a package beside the appliance")
     file: Path | None = Field(None, description="relative to the manifest")
     member: str = Field("", pattern=_MEMBER + "|^$", description="path of the file inside the package")
 
