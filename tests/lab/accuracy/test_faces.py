@@ -108,6 +108,7 @@ def test_the_command_measures_what_enrolment_takes_and_counts_what_it_refuses(
 ) -> None:
     for name in ("astronaut", "hopper"):
         picture = cv2.imread(str(installed.path(installed.pictures[name])))
+        assert picture is not None
         folder = tmp_path / name
         folder.mkdir()
         cv2.imwrite(str(folder / "a.jpg"), picture)
