@@ -117,7 +117,8 @@ def test_the_command_measures_what_enrolment_takes_and_counts_what_it_refuses(
         (folder / "empty.png").touch()
         (folder / "notes.txt").write_text("not a picture")
         cv2.imwrite(str(folder / "unsharp.jpg"), cv2.GaussianBlur(picture, (0, 0), 9))
-    cv2.imwrite(str(tmp_path / "hopper" / "two.jpg"), cv2.hconcat([picture, picture]))
+        beside = np.hstack([picture, picture])
+    cv2.imwrite(str(tmp_path / "hopper" / "two.jpg"), beside)
     cv2.imwrite(str(tmp_path / "hopper" / "wall.png"), np.full((80, 80, 3), 99, np.uint8))
     from appliance.cli.evaluate import app
 

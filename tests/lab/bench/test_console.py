@@ -22,7 +22,7 @@ def test_a_browser_that_is_not_there_is_named_with_its_remedy(tmp_path: Path) ->
 
 
 def test_playwright_that_is_not_there_is_said_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(console.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     lacks = console.missing(str(tmp_path / "chromium"))
     assert lacks is not None
     assert "playwright" in str(lacks)
