@@ -17,10 +17,11 @@ from appliance.alerts.messages import Alert, EntryRef, ModelRefs, TrackRef, new_
 from appliance.camera.recogniser import AlertPolicy, Candidate, Recogniser
 from appliance.camera.tracker import Track, Tracker
 from appliance.core.telemetry import Meter
-from appliance.core.types import FaceDetector, FaceEmbedder, Faces, Float32, Frame, Image
+from appliance.core.types import Faces, Float32, Frame, Image
 from appliance.gallery.index import Index
 from appliance.gallery.watchlist.sealed import Watchlist
 from appliance.vision import aligner, quality, redactor
+from appliance.vision.ports import FaceDetector, FaceEmbedder
 
 CANDIDATES = 5
 FACES_A_FRAME = 8
@@ -156,17 +157,15 @@ class Pipeline:
         due = self._recogniser.due(owners, now_s)
         if not due:
             return []
-        crops = aligner.align(frame.image_bgr, faces.landmarks[due], self._embedder.crop_px)
-        measured = quality.assess(frame.image_bgr, faces.select(np.array(due)), crops)
+        measured = quality.assess(frame.image_bgr, faces.select(np.array(due)))
         good = np.where(self._gate.passes(measured), measured.score, 0).astype(np.float32)
         tracks = [track for i in due if (track := owners[i]) is not None]
         chosen = self._recogniser.choose(tracks, good, FACES_A_FRAME)
-        crops.fill(0)
         if not chosen:
             return []
         with self._stage("refine"):
             closer = self._detector.refine(frame.image_bgr, faces.select(np.array([due[row] for row in chosen])))
-        picked = aligner.align(frame.image_bgr, closer.landmarks, self._embedder.crop_px)
+        picked = aligner.align(frame.image_bgr, closer.landmarks, self._embedder.crop_px, self._embedder.template)
         with self._stage("embed"):
             embeddings = self._embedder.embed(picked)
             picked.fill(0)

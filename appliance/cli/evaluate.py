@@ -25,23 +25,30 @@ def faces(
     """Open-set accuracy: how many people on a watchlist are found, at how many false alerts.
 
     Each watchlist holds one picture a person; another picture of the same person must be found, one of anybody else
-    must not. Figures are for single pictures: the appliance sees several of a person who passes.
+    must not. Pictures are examined as enrolment does; those that it refuses are counted and left out. Figures are for
+    single pictures: the appliance sees several of a person who passes.
     """
+    import functools
+
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
     from rich.table import Table
 
     from appliance.lab.accuracy import faces
+    from appliance.lab.people import photos_by_person
     from appliance.vision import models
+    from appliance.vision.examine import open_examiner
 
     manifest = models.load_manifest()
     own = manifest.embedder(embedder).threshold
-    people = faces.people_in(folder)
+    people = list(photos_by_person(folder).values())
     columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("pictures", total=sum(map(len, people)))
         vectors, refs = faces.embed_people(
-            people, manifest, detector, embedder, provider, progress=lambda done: progress.update(task, completed=done)
+            people,
+            functools.partial(open_examiner, manifest, detector, embedder, provider),
+            progress=lambda done: progress.update(task, completed=done),
         )
     result = faces.measure(
         vectors, watchlist_size, threshold=own if threshold is None else threshold, draws=draws, seed=seed
@@ -50,8 +57,10 @@ def faces(
         typer.echo(result.model_dump_json())
         return
     console = Console(highlight=False)
+    refused = ", ".join(f"{count} {kind}" for kind, count in result.refused_for.items())
     console.print(
-        f"{result.people} people, {result.pictures} pictures ({result.pictures_without_face} without a face); "
+        f"{result.people} people, {result.pictures} pictures ({result.pictures_without_face} without a face, "
+        f"{result.pictures_refused} that enrolment refuses{': ' if refused else ''}{refused}); "
         f"{draws} watchlists of {watchlist_size}: {result.mated_people} people on the list and "
         f"{result.non_mated_people} not on it pass each."
     )
@@ -115,5 +124,7 @@ def street(
         f"(95 % interval {least:.2%} to {most:.2%})."
     )
     out.print(f"From entering the picture to the alert: {found.seconds_to_alert:.1f} s (median).")
+    if found.refused:
+        out.print(f"Enrolment refused the photos of {', '.join(found.refused)}: they count as missed where they pass.")
     if found.missed:
         out.print(f"[dim]Missed: {', '.join(found.missed)}[/]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,7 @@ class Frame:
     captured_monotonic_s: float
     media_s: float | None = None
     truth: Any = field(default=None, repr=False)
-    """Ground truth of a simulated frame (`lab.simulation.street`); None for every real source."""
+    """Ground truth of a simulated frame (`lab.simulation.walker.FaceInView`); None for every real source."""
 
     def wipe(self) -> None:
         """Overwrite the pixels in place."""
@@ -111,29 +111,3 @@ class Matches:
 
     def __len__(self) -> int:
         return len(self.scores)
-
-
-class FaceDetector(Protocol):
-    """Finds faces, and is known by the name that goes into alerts."""
-
-    name: str
-
-    def detect(self, frame_bgr: Image, min_face_px: float | None = None) -> Faces:
-        """All faces above the detector's eager threshold, best first; down to another size for this one picture."""
-        ...
-
-    def refine(self, frame_bgr: Image, faces: Faces) -> Faces:
-        """The same faces in the same order, with landmarks found again from a closer look, to be embedded."""
-        ...
-
-
-class FaceEmbedder(Protocol):
-    """Turns aligned crops into unit vectors."""
-
-    name: str
-    dimension: int
-    crop_px: int
-
-    def embed(self, crops_bgr: Image) -> Float32:
-        """Crops of shape `(n, crop_px, crop_px, 3)` to unit vectors of shape `(n, dimension)`; n may be 0."""
-        ...

@@ -24,7 +24,7 @@ from appliance.deployment.report import counts, report
 from appliance.deployment.running import Step
 from appliance.deployment.state import DeploymentState
 from appliance.deployment.store import Store
-from appliance.gallery.watchlist.sealed import PAGE_SUFFIX
+from appliance.gallery.watchlist.companions import PAGE_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from appliance.camera.sources.open import open_source
 from appliance.config.live import Camera, Config
 from appliance.core.errors import LfrError
-from appliance.core.types import FaceDetector, Image
+from appliance.core.types import Image
 from appliance.doctor.findings import Finding
+from appliance.vision.ports import FaceDetector
 
 FIRST_FRAME_S = 8.0
 DETECTIONS = 5
@@ -44,16 +45,15 @@ class Look:
 class FaceLooker:
     """One detector that several cameras' threads share, one at a time."""
 
-    def __init__(self, detector: FaceDetector, match_threshold: float) -> None:
+    def __init__(self, detector: FaceDetector) -> None:
         self._detector = detector
-        self._threshold = match_threshold
         self._lock = threading.Lock()
 
     def faces_px(self, frame_bgr: Image) -> list[float]:
         """Heights of the faces that would be recognised, pixels."""
         with self._lock:
             faces = self._detector.detect(frame_bgr)
-        sure = faces.select(faces.scores >= self._threshold)
+        sure = faces.select(faces.scores >= self._detector.match_threshold)
         return [float(height) for height in sure.boxes_xyxy[:, 3] - sure.boxes_xyxy[:, 1]]
 
 

@@ -12,11 +12,12 @@ from appliance.deployment import authority
 from appliance.deployment.store import Store
 from appliance.doctor import cameras, machine
 from appliance.doctor.findings import Finding, guarded
-from appliance.gallery.watchlist.sealed import PAGE_SUFFIX, WatchlistPolicy, open_sealed
+from appliance.gallery.watchlist.companions import PAGE_SUFFIX
+from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
 from appliance.supervision.health import gpu_present
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
-from appliance.vision.models import Manifest, load_manifest, read_ready
+from appliance.vision.models import Manifest, check_ready, load_manifest
 
 LOOK_S = 2.5
 
@@ -101,7 +102,7 @@ class Doctor:
         manifest = self._known_manifest()
         for asset in (manifest.detector(self.config.models.detector), manifest.embedder(self.config.models.embedder)):
             try:
-                read_ready(manifest, asset)
+                check_ready(manifest, asset)
             except ModelError as error:
                 yield Finding("models", "fail", error.problem, error.remedy)
             else:
@@ -111,7 +112,7 @@ class Doctor:
         manifest, section = self._known_manifest(), self.config.models
         smallest = min(camera.min_face_px for camera in self.config.cameras)
         detector = open_detector(manifest, section.detector, section.provider, section.threads, min_face_px=smallest)
-        self._eye = cameras.FaceLooker(detector, detector.match_threshold)
+        self._eye = cameras.FaceLooker(detector)
         embedder = open_embedder(manifest, section.embedder, section.provider, section.threads)
         for name, provider in ((section.detector, detector.provider), (section.embedder, embedder.provider)):
             text = f"{name} runs on {provider} (models.provider: {section.provider}), proven by an inference"

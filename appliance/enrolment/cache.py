@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from appliance.core.errors import FileLocked, WatchlistError
 from appliance.core.files import create_private, locked, read_secret, write_private
-from appliance.vision.examine import PhotoResult
+from appliance.enrolment.photo import PhotoResult
 
 MAGIC = b"LFRC1\n"
 _NONCE, _TAG = 12, 16

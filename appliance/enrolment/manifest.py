@@ -184,7 +184,6 @@ def _text(content: bytes, problems: list[Problem], notes: list[str]) -> str:
 
 def _rows(source: PhotoSource, name: str, problems: list[Problem]) -> tuple[dict[str, _Draft], list[str]]:
     notes: list[str] = []
-    drafts: dict[str, _Draft] = {}
     text = _text(source.read(name, MAX_MANIFEST_BYTES), problems, notes)
     skipped, delimiter = 0, ""
     first, _, rest = text.partition("\n")
@@ -193,25 +192,25 @@ def _rows(source: PhotoSource, name: str, problems: list[Problem]) -> tuple[dict
         first = text.partition("\n")[0]
     delimiter = delimiter or max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    columns: list[str] | None = None
-    folded = {_folded(known): known for known in source.names}
+    rows = None
     row = skipped
     try:
         for cells in reader:
             row += 1
             if not any(cell.strip() for cell in cells):
                 continue
-            if columns is None:
+            if rows is None:
                 columns = _columns(cells, row, problems)
                 if columns is None:
                     return {}, notes
+                rows = _Rows(source, columns, problems)
             else:
-                _row(dict(zip(columns, cells, strict=False)), cells, columns, row, source, folded, drafts, problems)
+                rows.take(cells, row)
     except csv.Error as error:
         problems.append(Problem(row + 1, f"this is not CSV: {error}.", "Look for a quotation mark that is not closed."))
-    if columns is None and text:
+    if rows is None and text:
         problems.append(Problem(None, f"{name} has no header.", f"Its columns may be: {', '.join(COLUMNS)}."))
-    return drafts, notes
+    return rows.drafts if rows is not None else {}, notes
 
 
 def _composed(name: str) -> str:
@@ -244,56 +243,63 @@ def _columns(cells: list[str], row: int, problems: list[Problem]) -> list[str] |
     return columns
 
 
-def _row(
-    values: dict[str, str],
-    cells: list[str],
-    columns: list[str],
-    row: int,
-    source: PhotoSource,
-    folded: dict[str, str],
-    drafts: dict[str, _Draft],
-    problems: list[Problem],
-) -> None:
-    def wrong(what: str, remedy: str = "") -> None:
-        problems.append(Problem(row, what, remedy))
+class _Rows:
+    """The manifest's rows below its header, gathered into one draft an entry."""
 
-    if any(cell.strip() for cell in cells[len(columns) :]):
-        wrong("it has more cells than the header.", "Put text that holds the separator into quotation marks.")
-        return
-    values = {key: re.sub(r"\s+", " ", value).strip() for key, value in values.items()}
-    entry_id = values.pop("entry_id", "")
-    image = values.pop("image", "")
-    if not ENTRY_ID.match(entry_id):
-        wrong(f"the entry_id {entry_id!r} is not one.", "Use 1 to 64 letters, digits, '_', '.' or '-'.")
-        entry_id = entry_id or f"row {row}"  # what else is wrong in the row is told too
-    draft = drafts.setdefault(entry_id, _Draft(row))
-    for key, value in values.items():
-        if value and draft.values.setdefault(key, value) != value:
-            wrong(
-                f"{key} of {entry_id} is {value!r} here and {draft.values[key]!r} in an earlier row (first in row "
-                f"{draft.first_row}).",
-                "One person has one; or two people share the id by mistake.",
+    def __init__(self, source: PhotoSource, columns: list[str], problems: list[Problem]) -> None:
+        self.drafts: dict[str, _Draft] = {}
+        self._source, self._columns, self._problems = source, columns, problems
+        self._folded = {_folded(known): known for known in source.names}
+
+    def take(self, cells: list[str], row: int) -> None:
+        """Add a row to its entry's draft, or say what is wrong with it."""
+        if any(cell.strip() for cell in cells[len(self._columns) :]):
+            self._wrong(row, "it has more cells than the header.",
+                        "Put text that holds the separator into quotation marks.")  # fmt: skip
+            return
+        values = {key: re.sub(r"\s+", " ", value).strip() for key, value in zip(self._columns, cells, strict=False)}
+        entry_id = values.pop("entry_id", "")
+        image = values.pop("image", "")
+        if not ENTRY_ID.match(entry_id):
+            self._wrong(row, f"the entry_id {entry_id!r} is not one.", "Use 1 to 64 letters, digits, '_', '.' or '-'.")
+            entry_id = entry_id or f"row {row}"  # what else is wrong in the row is told too
+        draft = self.drafts.setdefault(entry_id, _Draft(row))
+        for key, value in values.items():
+            if value and draft.values.setdefault(key, value) != value:
+                self._wrong(
+                    row,
+                    f"{key} of {entry_id} is {value!r} here and {draft.values[key]!r} in an earlier row (first in row "
+                    f"{draft.first_row}).",
+                    "One person has one; or two people share the id by mistake.",
+                )
+        self._take_image(image, entry_id, draft, row)
+
+    def _take_image(self, image: str, entry_id: str, draft: _Draft, row: int) -> None:
+        name = safe_name(image)
+        known = self._source.names
+        if name is not None and name not in known:
+            spelt = self._folded.get(_folded(name), "")
+            name = spelt if _composed(spelt) == _composed(name) else name  # macOS writes é as e and an accent
+        if not image:
+            self._wrong(row, f"{entry_id} names no image.", "Every row names one.")
+        elif name is None:
+            self._wrong(
+                row, f"the image {image!r} leads out of the folder.", "Name it relative to the manifest's folder."
             )
-    name = safe_name(image)
-    if name is not None and name not in source.names:
-        spelt = folded.get(_folded(name), "")
-        name = spelt if _composed(spelt) == _composed(name) else name  # macOS writes é as e and an accent
-    if not image:
-        wrong(f"{entry_id} names no image.", "Every row names one.")
-    elif name is None:
-        wrong(f"the image {image!r} leads out of the folder.", "Name it relative to the manifest's folder.")
-    elif name not in source.names:
-        other = folded.get(_folded(name))
-        near = [other] if other else difflib.get_close_matches(name, list(source.names)[:5000], 1, 0.8)
-        wrong(
-            f"the image {name!r} is not there.", f"Did you mean {near[0]!r}?" if near else "Add it, or remove the row."
-        )
-    elif any(name == known for known, _ in draft.images):
-        wrong(f"the image {name!r} is named twice for {entry_id}.", "Remove one row.")
-    elif len(draft.images) == MAX_PHOTOS_PER_ENTRY:
-        wrong(f"{entry_id} has more than {MAX_PHOTOS_PER_ENTRY} photos.", "Keep the best ones.")
-    else:
-        draft.images.append((name, row))
+        elif name not in known:
+            other = self._folded.get(_folded(name))
+            near = [other] if other else difflib.get_close_matches(name, list(known)[:5000], 1, 0.8)
+            remedy = f"Did you mean {near[0]!r}?" if near else "Add it, or remove the row."
+            self._wrong(row, f"the image {name!r} is not there.", remedy)
+        elif any(name == taken for taken, _ in draft.images):
+            self._wrong(row, f"the image {name!r} is named twice for {entry_id}.", "Remove one row.")
+        elif len(draft.images) == MAX_PHOTOS_PER_ENTRY:
+            self._wrong(row, f"{entry_id} has more than {MAX_PHOTOS_PER_ENTRY} photos.", "Keep the best ones.")
+        else:
+            draft.images.append((name, row))
+
+    def _wrong(self, row: int, what: str, remedy: str) -> None:
+        self._problems.append(Problem(row, what, remedy))
 
 
 def _entry(

@@ -3,20 +3,15 @@
 The photos are examined by worker processes, one a core, each with models of one thread. What they find is cached as it
 comes, so that an interrupted build goes on where it was and a second one only looks at what is new. The report and the
 cache (`FILE.report.html`, `FILE.report.json`, `FILE.cache`, `FILE.cache.key`) belong to the list and are destroyed with
-it: see `sealed.companions`. The photos that were given are the operator's and stay where they are.
+it: see `gallery.watchlist.companions`. The photos that were given are the operator's and stay where they are.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,21 +20,19 @@ import numpy as np
 
 from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
-from appliance.core.process import die_with_parent
 from appliance.enrolment.cache import Cache
 from appliance.enrolment.manifest import Plan, plan
+from appliance.enrolment.photo import PhotoResult, recipe
 from appliance.enrolment.photo_sources import Folder, Zip, open_source
 from appliance.enrolment.resemblance import Resemblance, compare
+from appliance.enrolment.workers import ModelNames, enrol_all
 from appliance.gallery.watchlist import sealed
 from appliance.gallery.watchlist.container import MAX_TEMPLATES, Header
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.payload import Payload
 from appliance.security.keys import Signer
-from appliance.vision.examine import Examiner, PhotoResult, recipe
-from appliance.vision.models import Manifest, load_manifest
-
-POOL_FROM = 12
-"""With fewer photos to examine, starting processes takes longer than the photos."""
+from appliance.vision.examine import UNREADABLE, Reason
+from appliance.vision.models import EmbedderEntry, load_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +43,10 @@ class Progress:
     total: int
     rejected: int
     reused: int
+
+
+Tell = Callable[[Progress], None]
+"""Told how far a build is, several times a second."""
 
 
 @dataclass(slots=True)
@@ -147,8 +144,13 @@ class Job:
     workers: int = 0
     cache: bool = True
 
+    @property
+    def processes(self) -> int:
+        """How many examine photos at most."""
+        return self.workers or len(os.sched_getaffinity(0))
 
-def build(job: Job, progress: Callable[[Progress], None] | None = None) -> BuildResult:
+
+def build(job: Job, progress: Tell | None = None) -> BuildResult:
     """Examine the photos, compare the people, seal the list.
 
     Raises
@@ -175,175 +177,86 @@ def build(job: Job, progress: Callable[[Progress], None] | None = None) -> Build
             raise WatchlistError(f"{len(wanted.photos)} photos; at most {MAX_TEMPLATES} are allowed.")
         cache = Cache(job.output.with_name(job.output.name + ".cache")) if job.cache else None
         try:
-            run = _Run(job, manifest, recipe(detector.ref, embedder.ref), cache, progress)
-            results, hashes = run.examine(source, wanted)
-            if cache is not None:
-                cache.keep_only(set(hashes.values()), run.recipe)
+            names = list(dict.fromkeys(photo.name for photo in wanted.photos))
+            photos = _Photos(names, cache, recipe(detector.ref, embedder.ref), progress)
+            photos.examine(source, ModelNames(manifest.dir, job.detector, job.embedder), job.processes)
         finally:
             if cache is not None:
                 cache.close()
     finally:
         source.close()
-    return _finish(job, wanted, results, hashes, embedder.ref, embedder.threshold, run)
+    return _finish(job, wanted, photos, embedder)
 
 
-class _Run:
-    """The examination of a plan's photos."""
+class _Photos:
+    """A plan's photos on their way: known to the cache, or examined; a picture that is there twice is examined once.
 
-    def __init__(
-        self,
-        job: Job,
-        manifest: Manifest,
-        recipe_name: str,
-        cache: Cache | None,
-        progress: Callable[[Progress], None] | None,
-    ) -> None:
-        self.job, self.recipe = job, recipe_name
-        self._models_dir = manifest.dir
-        self._cache, self._progress = cache, progress
-        self._tell = 0.0
+    Attributes
+    ----------
+    results, hashes
+        By photo name: what came of it, and its SHA-256 (none where it cannot be read).
+    """
+
+    def __init__(self, names: list[str], cache: Cache | None, recipe_name: str, progress: Tell | None) -> None:
+        self.results: dict[str, PhotoResult] = {}
+        self.hashes: dict[str, bytes] = {}
         self.reused = self.examined = 0
-        self.rejected = 0
         self.seconds = 0.0
-        self.workers = job.workers or len(os.sched_getaffinity(0))
+        self._names, self._cache, self._recipe, self._progress = names, cache, recipe_name, progress
+        self._waiting: dict[bytes, list[str]] = {}
+        self._rejected = 0
+        self._told = 0.0
 
-    def examine(self, source: Folder | Zip, wanted: Plan) -> tuple[dict[str, PhotoResult], dict[str, bytes]]:
-        """Results and SHA-256 by photo name; a picture that is there several times is examined once."""
-        names = list(dict.fromkeys(photo.name for photo in wanted.photos))
-        results: dict[str, PhotoResult] = {}
-        hashes: dict[str, bytes] = {}
-        waiting: dict[bytes, list[str]] = {}
-
-        def done(name: str, result: PhotoResult) -> None:
-            results[name] = result
-            self.rejected += not result.taken
-            now = time.monotonic()
-            if self._progress is not None and (now - self._tell > 0.1 or len(results) == len(names)):
-                self._tell = now
-                self._progress(Progress(len(results), len(names), self.rejected, self.reused))
-
-        def unknown() -> Iterator[tuple[bytes, bytes]]:
-            """Photos that must be examined: their hash and content, read as they are asked for."""
-            for name in names:
-                try:
-                    content = source.read(name)
-                except WatchlistError as error:
-                    result = PhotoResult()
-                    result.add(error.problem.removesuffix("."), error.remedy or "Copy it again.")
-                    done(name, result)
-                    continue
-                key = hashes[name] = hashlib.sha256(content).digest()
-                known = self._cache.get(key, self.recipe) if self._cache is not None else None
-                if known is not None:
-                    self.reused += 1
-                    done(name, known)
-                elif key in waiting:
-                    waiting[key].append(name)
-                else:
-                    waiting[key] = [name]
-                    yield key, content
-
+    def examine(self, source: Folder | Zip, models: ModelNames, workers: int) -> None:
+        """Fill `results` and `hashes`, and keep in the cache only what belongs to this list."""
         started = time.perf_counter()
-        for key, result in self._examined(unknown()):
+        for key, result in enrol_all(self._unknown(source), models, workers):
             self.examined += 1
             if self._cache is not None:
-                self._cache.put(key, self.recipe, result)
-            for name in waiting[key]:
-                done(name, result)
+                self._cache.put(key, self._recipe, result)
+            for name in self._waiting[key]:
+                self._done(name, result)
         self.seconds = time.perf_counter() - started
         # a picture read after its twin was examined waits for nothing that will still come
-        for name in names:
-            if name not in results:
-                twin = waiting[hashes[name]][0]
-                done(name, results[twin])
-        return results, hashes
+        for name in self._names:
+            if name not in self.results:
+                self._done(name, self.results[self._waiting[self.hashes[name]][0]])
+        if self._cache is not None:
+            self._cache.keep_only(set(self.hashes.values()), self._recipe)
 
-    def _examined(self, photos: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, PhotoResult]]:
-        first = [photo for _, photo in zip(range(POOL_FROM), photos, strict=False)]
-        options = (self._models_dir, self.job.detector, self.job.embedder)
-        if len(first) < POOL_FROM or self.workers == 1:
-            if first:
-                examiner = Examiner(*options)
-                for key, content in (*first, *photos):
-                    yield key, examiner.examine(content)
-            return
-        yield from self._in_processes(first, photos, options)
-
-    def _in_processes(
-        self, first: list[tuple[bytes, bytes]], photos: Iterator[tuple[bytes, bytes]], options: tuple[Path, str, str]
-    ) -> Iterator[tuple[bytes, PhotoResult]]:
-        with _single_threaded():
-            pool = ProcessPoolExecutor(
-                self.workers, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=options
-            )
-            pending: dict[Future[PhotoResult], bytes] = {}
+    def _unknown(self, source: Folder | Zip) -> Iterator[tuple[bytes, bytes]]:
+        """Photos that must be examined: their hash and content, read as they are asked for."""
+        for name in self._names:
             try:
-                for key, content in first:
-                    pending[pool.submit(_examine, content)] = key
-                more = True
-                while pending or more:
-                    while more and len(pending) < 4 * self.workers:
-                        photo = next(photos, None)
-                        if photo is None:
-                            more = False
-                        else:
-                            pending[pool.submit(_examine, photo[1])] = photo[0]
-                    ready, _ = wait(pending, timeout=1, return_when=FIRST_COMPLETED)
-                    for future in ready:
-                        yield pending.pop(future), future.result()
-            except BrokenProcessPool:
-                raise WatchlistError(
-                    "A process that examines photos was killed; the machine may be short of memory.",
-                    "Start the same command again: it goes on where it was. With --workers 1 it needs least memory.",
-                ) from None
-            finally:
-                processes = list((pool._processes or {}).values()) if pending else []
-                pool.shutdown(wait=not pending, cancel_futures=True)
-                for process in processes:
-                    process.kill()
-
-
-@contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Spawned workers read these when they load their libraries; one a core must not start a thread a core each."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
+                content = source.read(name)
+            except WatchlistError as error:
+                result = PhotoResult()
+                result.add(Reason(UNREADABLE, error.problem.removesuffix("."), error.remedy or "Copy it again."))
+                self._done(name, result)
+                continue
+            key = self.hashes[name] = hashlib.sha256(content).digest()
+            known = self._cache.get(key, self._recipe) if self._cache is not None else None
+            if known is not None:
+                self.reused += 1
+                self._done(name, known)
+            elif key in self._waiting:
+                self._waiting[key].append(name)
             else:
-                os.environ[name] = value
+                self._waiting[key] = [name]
+                yield key, content
+
+    def _done(self, name: str, result: PhotoResult) -> None:
+        self.results[name] = result
+        self._rejected += not result.taken
+        now = time.monotonic()
+        everything = len(self.results) == len(self._names)
+        if self._progress is not None and (now - self._told > 0.1 or everything):
+            self._told = now
+            self._progress(Progress(len(self.results), len(self._names), self._rejected, self.reused))
 
 
-_examiner: Examiner | None = None
-
-
-def _start_worker(models_dir: Path, detector: str, embedder: str) -> None:
-    global _examiner
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent ends us
-    die_with_parent()
-    _examiner = Examiner(models_dir, detector, embedder)
-
-
-def _examine(content: bytes) -> PhotoResult:
-    if _examiner is None:
-        raise RuntimeError("the worker was not started")
-    return _examiner.examine(content)
-
-
-def _finish(
-    job: Job,
-    wanted: Plan,
-    results: dict[str, PhotoResult],
-    hashes: dict[str, bytes],
-    embedder_ref: str,
-    threshold: float,
-    run: _Run,
-) -> BuildResult:
+def _finish(job: Job, wanted: Plan, photos: _Photos, embedder: EmbedderEntry) -> BuildResult:
+    results = photos.results
     outcomes = [EntryOutcome(entry) for entry in wanted.entries]
     for photo in wanted.photos:
         outcomes[photo.entry].photos.append((photo.name, results[photo.name]))
@@ -361,7 +274,7 @@ def _finish(
         entry_of_template=np.array([places[position] for position, _, _ in taken], np.int32),
         portraits=[bytearray(result.portrait) for _, _, result in taken],
     )
-    resemblance = compare(payload.templates, payload.entry_of_template, threshold)
+    resemblance = compare(payload.templates, payload.entry_of_template, embedder.threshold)
     template_photos = [(position, name) for position, name, _ in taken]
     _judge_findable(outcomes, {template_photos[misfit.template] for misfit in resemblance.misfits})
     header = sealed.seal(
@@ -369,7 +282,7 @@ def _finish(
         payload,
         signer=job.signer,
         recipient=job.recipient,
-        embedder=embedder_ref,
+        embedder=embedder.ref,
         expires=job.expires,
         deployment=job.deployment,
         sequence=job.sequence,
@@ -383,13 +296,13 @@ def _finish(
         listed=listed,
         template_photos=template_photos,
         resemblance=resemblance,
-        same_photo=_same_photos(wanted, hashes),
+        same_photo=_same_photos(wanted, photos.hashes),
         notes=wanted.notes,
-        match_threshold=threshold,
-        examined=run.examined,
-        reused=run.reused,
-        seconds=run.seconds,
-        workers=run.workers,
+        match_threshold=embedder.threshold,
+        examined=photos.examined,
+        reused=photos.reused,
+        seconds=photos.seconds,
+        workers=job.processes,
     )
 
 

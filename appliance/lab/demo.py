@@ -28,7 +28,8 @@ from appliance.alerts.messages import Alert, Status
 from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError
 from appliance.core.ports import free_port
-from appliance.lab.simulation import scenario, street
+from appliance.lab.simulation import scenario
+from appliance.lab.simulation.ground_truth import GroundTruth
 from appliance.stream.subscriber import Subscriber
 from appliance.vision.install import ensure_picture
 
@@ -169,7 +170,7 @@ class Watcher:
         self.alerts: list[Judged] = []
         self.status: Status | None = None
         self.demo = demo
-        self._truth = street.Truth(demo.source)
+        self._truth = GroundTruth(demo.source)
         self._stream = Subscriber(demo.publish, demo.replay).start()
         (demo.folder / "alerts").mkdir(exist_ok=True)
 

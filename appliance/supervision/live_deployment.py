@@ -24,11 +24,12 @@ from appliance.deployment.list_facts import OpenedList
 from appliance.deployment.state import DeploymentState
 from appliance.deployment.store import Store
 from appliance.deployment.tally import RunningTally
-from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
+from appliance.gallery.watchlist.sealed import WatchlistPolicy
 from appliance.supervision.deployment_port import GuardFacts
+from appliance.supervision.list_opening import open_elsewhere
 from appliance.supervision.provider_proof import prove_provider
 from appliance.supervision.worker_specs import LiveSpecs
-from appliance.vision.models import EmbedderEntry, load_manifest, read_ready
+from appliance.vision.models import EmbedderEntry, check_ready, load_manifest
 
 log = structlog.get_logger()
 
@@ -71,7 +72,7 @@ class LiveDeployment:
         detector = manifest.detector(self.config.models.detector)
         self._embedder = manifest.embedder(self.config.models.embedder)
         for asset in (detector, self._embedder):
-            read_ready(manifest, asset)
+            check_ready(manifest, asset)
         self._detector_ref = detector.ref
         authority.require(self.config, self._store.load(), utc_now(), self._embedder.threshold)
         if not self._proven:
@@ -126,16 +127,12 @@ class LiveDeployment:
         return self._embedder
 
     def open_list(self, path: Path) -> OpenedList:
-        """Open a sealed list, remember ids and counts, and overwrite the rest."""
+        """Let a process of its own open a sealed list; remember ids and counts."""
         section, newest = self.config.watchlist, self._store.newest_sequence(self._id)
         embedder_ref = self._known_embedder().ref
         policy = WatchlistPolicy.of(section, self._id, embedder_ref=embedder_ref, min_sequence=newest)
         # A copy in the runtime folder is read; the operator knows the file by its own name.
-        opened = open_sealed(path, section.key, policy, named=section.file)
-        try:
-            return OpenedList.of(opened)
-        finally:
-            opened.wipe()
+        return open_elsewhere(path, section.key, policy, named=section.file)
 
     def list_opened(self, facts: OpenedList, before: OpenedList | None) -> None:
         """Record a list that is in use, and what changed from the one before."""

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from multiprocessing.connection import Connection
-
 from appliance.config.sections import Models
-from appliance.core.errors import LfrError, ProviderError
-from appliance.core.process import die_with_parent
-from appliance.core.telemetry import configure_logging
-from appliance.vision.detector import open_detector
-from appliance.vision.embedder import open_embedder
-from appliance.vision.models import load_manifest
-
-_spawn = multiprocessing.get_context("spawn")
+from appliance.core.errors import ProviderError
+from appliance.supervision.own_process import ProcessLost, call_in_own_process
 
 
 def prove_provider(models: Models) -> None:
@@ -25,33 +16,24 @@ def prove_provider(models: Models) -> None:
     ------
     ProviderError
         It is not the one that would run.
+    ModelError
+        A model cannot be opened at all.
     """
     if models.provider in ("auto", "cpu"):
         return
-    ours, theirs = _spawn.Pipe(duplex=False)
-    process = _spawn.Process(target=_prove, args=(models, theirs), name="provider", daemon=True)
-    process.start()
-    theirs.close()
     try:
-        problem = ours.recv()
-    except EOFError:
-        problem = f"The models could not be tried on {models.provider}: the process that tried was lost."
-    finally:  # also when a signal interrupts the wait
-        ours.close()
-        process.kill()
-        process.join()
-    if problem:
-        raise ProviderError(problem)
+        call_in_own_process("provider", _open_both, models)
+    except ProcessLost:
+        raise ProviderError(
+            f"The models could not be tried on {models.provider}: the process that tried was lost."
+        ) from None
 
 
-def _prove(models: Models, answer: Connection) -> None:
-    die_with_parent()
-    configure_logging("provider")
-    try:
-        manifest = load_manifest(models.dir)
-        open_detector(manifest, models.detector, models.provider, models.threads)
-        open_embedder(manifest, models.embedder, models.provider, models.threads)
-    except LfrError as error:
-        answer.send(str(error))
-    else:
-        answer.send("")
+def _open_both(models: Models) -> None:
+    from appliance.vision.detector import open_detector
+    from appliance.vision.embedder import open_embedder
+    from appliance.vision.models import load_manifest
+
+    manifest = load_manifest(models.dir)
+    open_detector(manifest, models.detector, models.provider, models.threads)
+    open_embedder(manifest, models.embedder, models.provider, models.threads)

@@ -21,7 +21,7 @@ from appliance.vision import models
 from appliance.vision.boxes import intersection_over_union
 from appliance.vision.detector_outputs import ADAPTERS, Candidates
 from appliance.vision.engine import Session
-from appliance.vision.models import DetectorEntry, Manifest
+from appliance.vision.models import LAYOUTS, DetectorEntry, Manifest
 
 MAX_INPUT_PIXELS = 1280 * 736
 """A pass with more than this is cut into tiles: bounds memory and the time of one inference."""
@@ -136,12 +136,12 @@ class OnnxDetector:
     ----------
     name, ref
         Of the manifest entry.
-    provider, fallback
-        The execution provider that was proven, and why not a better one.
+    provider
+        The execution provider that was proven.
     match_threshold, eager_threshold
         A face at or above the first may be recognised; every face at or above the second is reported, to be redacted.
     min_face_px
-        Height of the smallest face that must be found, pixels of the frame; may be set.
+        Height of the smallest face that must be found, pixels of the frame.
     """
 
     def __init__(self, entry: DetectorEntry, session: Session, min_face_px: float = 40) -> None:
@@ -150,18 +150,17 @@ class OnnxDetector:
         self.name = entry.name
         self.ref = entry.ref
         self.provider = session.provider
-        self.fallback = session.fallback
         self.match_threshold = entry.match_threshold
         self.eager_threshold = entry.eager_threshold
         self.min_face_px = float(min_face_px)
         self._entry = entry
         self._session = session
         self._adapter = ADAPTERS[entry.adapter]
-        names = tuple(entry.outputs[role] for role in self._adapter.roles) if entry.outputs else session.outputs
-        if len(names) != len(self._adapter.roles) or set(names) - set(session.outputs):
+        roles = LAYOUTS[entry.adapter]
+        names = tuple(entry.outputs[role] for role in roles) if entry.outputs else session.outputs
+        if len(names) != len(roles) or set(names) - set(session.outputs):
             raise ModelError(
-                f"{self.name} has the outputs {', '.join(session.outputs)}; {entry.adapter} needs "
-                f"{', '.join(self._adapter.roles)}.",
+                f"{self.name} has the outputs {', '.join(session.outputs)}; {entry.adapter} needs {', '.join(roles)}.",
                 "Name them in outputs of its entry.",
             )
         self._outputs = names

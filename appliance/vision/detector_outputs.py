@@ -1,7 +1,7 @@
 """How the outputs of different face detectors are laid out: one small class a layout.
 
 An adapter turns the raw outputs of one picture into candidates in the pixels of the network's input. A new layout is a
-class with `roles` and `decode`, and a line in `ADAPTERS`.
+class with `decode`, a line in `ADAPTERS`, and the names of its outputs in `models.LAYOUTS`.
 """
 
 from __future__ import annotations
@@ -11,25 +11,23 @@ from typing import Protocol
 import numpy as np
 
 from appliance.core.types import Float32
+from appliance.vision.models import STRIDES
 
 Candidates = tuple[Float32, Float32, Float32]
 """Boxes `(n, 4)` xyxy, landmarks `(n, 5, 2)`, scores `(n,)`, in pixels of the network's input; before suppression."""
 
 
 class Adapter(Protocol):
-    """Reads the outputs of one kind of detector.
-
-    Attributes
-    ----------
-    roles
-        What the outputs are, in the order in which `decode` takes them and in which the network gives them unless the
-        manifest's `outputs` says otherwise.
-    """
-
-    roles: tuple[str, ...]
+    """Reads the outputs of one kind of detector."""
 
     def decode(self, outputs: tuple[Float32, ...], input_wh: tuple[int, int], threshold: float, /) -> Candidates:
-        """The candidates whose score is at least `threshold`; outputs are those of one picture (batch of 1)."""
+        """The candidates whose score is at least `threshold`.
+
+        Parameters
+        ----------
+        outputs
+            Those of one picture (batch of 1), in the order of `models.LAYOUTS`.
+        """
         ...
 
 
@@ -39,7 +37,6 @@ class CenterFace:
     Landmarks are fractions of the box from its top left corner (Xu et al., CenterFace, 2019).
     """
 
-    roles: tuple[str, ...] = ("heat", "scale", "offset", "landmarks")
     stride = 4
 
     def decode(self, outputs: tuple[Float32, ...], _input_wh: tuple[int, int], threshold: float, /) -> Candidates:
@@ -74,14 +71,12 @@ class Scrfd:
     Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", 2021; insightface's `scrfd.py`.
     """
 
-    strides = (8, 16, 32)
     anchors = 2
-    roles: tuple[str, ...] = tuple(f"{kind}_{stride}" for kind in ("score", "box", "points") for stride in (8, 16, 32))
 
     def decode(self, outputs: tuple[Float32, ...], input_wh: tuple[int, int], threshold: float) -> Candidates:
         """Scores `(cells·2, 1)`, boxes `(cells·2, 4)`, points `(cells·2, 10)` a stride; a batch axis may lead."""
         parts = []
-        for i, stride in enumerate(self.strides):
+        for i, stride in enumerate(STRIDES):
             scores = outputs[i].reshape(-1)
             keep = np.flatnonzero(scores >= threshold)
             corners = _centres(input_wh, stride, self.anchors)[keep]
@@ -98,15 +93,10 @@ class YuNet:
     The score is the geometric mean of class and objectness, as in OpenCV's `FaceDetectorYN`.
     """
 
-    strides = (8, 16, 32)
-    roles: tuple[str, ...] = tuple(
-        f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)
-    )
-
     def decode(self, outputs: tuple[Float32, ...], input_wh: tuple[int, int], threshold: float) -> Candidates:
         """Class and objectness `(1, cells, 1)`, boxes `(1, cells, 4)`, points `(1, cells, 10)` a stride."""
         parts = []
-        for i, stride in enumerate(self.strides):
+        for i, stride in enumerate(STRIDES):
             classes, objects = (np.clip(outputs[i + shift].reshape(-1), 0, 1) for shift in (0, 3))
             scores = np.sqrt(classes * objects)
             keep = np.flatnonzero(scores >= threshold)

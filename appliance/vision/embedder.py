@@ -20,12 +20,12 @@ class OnnxEmbedder:
     ----------
     name, ref
         Of the manifest entry.
-    provider, fallback
-        The execution provider that was proven, and why not a better one.
+    provider
+        The execution provider that was proven.
     threshold
         The manifest's: cosine similarity from which a candidate is an alert.
-    dimension, crop_px
-        Of the vectors, and of the crops (pixels).
+    dimension, crop_px, template
+        Of the vectors; of the crops (pixels), and where the landmarks lie in one.
     """
 
     def __init__(self, entry: EmbedderEntry, session: Session) -> None:
@@ -36,7 +36,6 @@ class OnnxEmbedder:
         self.threshold = entry.threshold
         self.template = entry.template_points
         self.provider = session.provider
-        self.fallback = session.fallback
         self._session = session
         self._reverse = entry.input.channels == "rgb"
         self._mean = np.array(entry.input.mean, np.float32).reshape(3, 1, 1)

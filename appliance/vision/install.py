@@ -65,7 +65,7 @@ def install(
         with _lock(manifest.dir, report):
             for asset in wanted:
                 try:
-                    models.read_ready(manifest, asset)
+                    models.check_ready(manifest, asset)
                     done[asset.name] = "already there"
                 except ModelError:
                     done[asset.name] = _install_one(manifest, asset, report)
@@ -91,7 +91,7 @@ def ensure_picture(name: str, manifest: Manifest | None = None) -> Path:
     if picture is None:
         raise ModelError(f"There is no picture {name} in the manifest.", f"There are: {', '.join(manifest.pictures)}.")
     try:
-        models.read_ready(manifest, picture)
+        models.check_ready(manifest, picture)
     except ModelError:
         install(manifest, only=(name,))
     return manifest.path(picture)
@@ -188,7 +188,9 @@ def _from_installed(name: str, source: Source) -> bytes:
         path = Path(str(importlib.metadata.distribution(source.installed or "").locate_file(source.member)))
         return path.read_bytes()
     except importlib.metadata.PackageNotFoundError:
-        raise ModelError(f"{name} comes with {source.installed}, which is not installed.", "Run make setup.") from None
+        raise ModelError(
+            f"{name} comes with {source.installed}, which is not installed.", "Install it, or name its wheel with pypi."
+        ) from None
     except OSError as error:
         raise ModelError(f"{name}: {source.member} of {source.installed} cannot be read: {error.strerror}.") from None
 

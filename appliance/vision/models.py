@@ -5,10 +5,13 @@ A prepared model's own sha256 is recorded in `prepared.json` when it is made and
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +21,6 @@ from pydantic_core import PydanticCustomError
 
 from appliance.config.sections import Section
 from appliance.core.errors import ModelError
-from appliance.vision.detector_outputs import ADAPTERS
 
 MANIFEST = "manifest.yaml"
 RECORD = "prepared.json"
@@ -38,6 +40,15 @@ ARCFACE_TEMPLATE = (
 )
 """Where the five landmarks lie in a 112 × 112 crop (x, y): insightface's `arcface_dst` (Deng et al., ArcFace, 2019)."""
 
+STRIDES = (8, 16, 32)
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "centerface": ("heat", "scale", "offset", "landmarks"),
+    "scrfd": tuple(f"{kind}_{stride}" for kind in ("score", "box", "points") for stride in STRIDES),
+    "yunet": tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES),
+}
+"""How the outputs of detectors are laid out: the layout's name to what the outputs are, in the order in which such a
+network gives them unless its entry's `outputs` says otherwise. `detector_outputs` reads each."""
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Triple = tuple[float, float, float]
 Point = tuple[float, float]
@@ -48,7 +59,7 @@ class Source(Section):
 
     pypi: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*[=<>!~]=?[0-9][0-9A-Za-z.*,<>=!~-]*$")
     npm: str | None = Field(None, pattern=r"^(@[a-z0-9._-]+/)?[a-z0-9._-]+@[0-9][0-9A-Za-z.-]*$")
-    installed: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]+$", description="a dependency of the appliance")
+    installed: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]+$", description="a package beside the appliance")
     file: Path | None = Field(None, description="relative to the manifest")
     member: str = Field("", pattern=_MEMBER + "|^$", description="path of the file inside the package")
 
@@ -125,7 +136,7 @@ class EmbedderInput(Section):
 class DetectorEntry(Model):
     """A face detector with five landmarks."""
 
-    adapter: str = Field(description="how the outputs are laid out: " + ", ".join(ADAPTERS))
+    adapter: str = Field(description="how the outputs are laid out: " + ", ".join(LAYOUTS))
     outputs: dict[str, str] = Field(default_factory=dict, description="role of the adapter → the network's output name")
     input: DetectorInput
     face_px: float = Field(ge=4, le=256, description="height of a face in the network's input that it finds reliably")
@@ -135,12 +146,11 @@ class DetectorEntry(Model):
 
     @model_validator(mode="after")
     def _check(self) -> DetectorEntry:
-        adapter = ADAPTERS.get(self.adapter)
-        if adapter is None:
-            raise PydanticCustomError("adapter", "adapter is {names}", {"names": " or ".join(ADAPTERS)})
-        unknown = set(self.outputs) - set(adapter.roles)
-        if unknown or (self.outputs and len(self.outputs) != len(adapter.roles)):
-            raise PydanticCustomError("outputs", "outputs names each of {roles}", {"roles": ", ".join(adapter.roles)})
+        roles = LAYOUTS.get(self.adapter)
+        if roles is None:
+            raise PydanticCustomError("adapter", "adapter is {names}", {"names": " or ".join(LAYOUTS)})
+        if self.outputs and set(self.outputs) != set(roles):
+            raise PydanticCustomError("outputs", "outputs names each of {roles}", {"roles": ", ".join(roles)})
         if self.eager_threshold > self.match_threshold:
             raise PydanticCustomError("eager", "eager_threshold is above match_threshold")
         return self
@@ -290,13 +300,33 @@ def read_ready(manifest: Manifest, asset: Picture | Model) -> bytes:
     ModelError
         It is missing, was made from another original than the manifest names, or was altered since.
     """
+    with _opened(manifest, asset) as file:
+        data = file.read()
+    _require_unaltered(manifest, asset, sha256_of(data))
+    return data
+
+
+def check_ready(manifest: Manifest, asset: Picture | Model) -> None:
+    """Like `read_ready`, without keeping the file in memory; raises what that raises."""
+    with _opened(manifest, asset) as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    _require_unaltered(manifest, asset, found)
+
+
+@contextlib.contextmanager
+def _opened(manifest: Manifest, asset: Picture | Model) -> Iterator[BufferedReader]:
     path = manifest.path(asset)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except FileNotFoundError:
         raise ModelError(f"{asset.name} is not installed ({path} does not exist).", INSTALL_REMEDY) from None
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _require_unaltered(manifest: Manifest, asset: Picture | Model, sha256: str) -> None:
+    path = manifest.path(asset)
     if isinstance(asset, Picture):
         expected: object = asset.sha256
     else:
@@ -307,12 +337,11 @@ def read_ready(manifest: Manifest, asset: Picture | Model) -> bytes:
         ):
             raise ModelError(f"{path} was not prepared from what the manifest names.", INSTALL_REMEDY)
         expected = record.get("sha256")
-    if sha256_of(data) != expected:
+    if sha256 != expected:
         raise ModelError(
             f"{path} was altered after it was installed: its sha256 does not match.",
             f"Find out why; then delete it and {INSTALL_REMEDY[0].lower()}{INSTALL_REMEDY[1:]}",
         )
-    return data
 
 
 def verify(manifest: Manifest) -> dict[str, str]:
@@ -320,7 +349,7 @@ def verify(manifest: Manifest) -> dict[str, str]:
     problems = {}
     for asset in manifest.assets:
         try:
-            read_ready(manifest, asset)
+            check_ready(manifest, asset)
             problems[asset.name] = ""
         except ModelError as error:
             problems[asset.name] = str(error)

@@ -7,14 +7,15 @@ tells a turned head from a frontal one, and is never used to recognise anybody.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from appliance.core.types import Faces, Float32, Image
-from appliance.vision.aligner import align
+from appliance.vision import aligner
 from appliance.vision.models import ARCFACE_TEMPLATE
 
 _EYES_MM = 63.0
@@ -73,10 +74,6 @@ class Quality:
     def __len__(self) -> int:
         return len(self.score)
 
-    def select(self, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Quality:
-        """The measures of the faces at a mask or at indices."""
-        return Quality(*(getattr(self, item.name)[which] for item in fields(self)))
-
 
 def pose_deg(landmarks: Float32) -> tuple[Float32, Float32, Float32]:
     """Yaw, pitch and roll of faces from five landmarks, degrees.
@@ -131,15 +128,9 @@ def sharpness(gray: npt.NDArray[np.uint8]) -> float:
     return 100 * fine / (contrast + 4.0)
 
 
-def assess(frame_bgr: Image, faces: Faces, crops_bgr: Image | None = None) -> Quality:
-    """The measures of each face of a frame.
-
-    Parameters
-    ----------
-    crops_bgr
-        The faces' aligned crops `(n, 112, 112, 3)`, where they were made already.
-    """
-    crops = align(frame_bgr, faces.landmarks) if crops_bgr is None else crops_bgr
+def assess(frame_bgr: Image, faces: Faces) -> Quality:
+    """The measures of each face of a frame, whatever crops the embedder takes: they are of one size and framing."""
+    crops = aligner.align(frame_bgr, faces.landmarks)
     photo = np.zeros((len(faces), 4), np.float32)
     for row, crop in zip(photo, crops, strict=True):
         gray = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
@@ -151,6 +142,7 @@ def assess(frame_bgr: Image, faces: Faces, crops_bgr: Image | None = None) -> Qu
             np.count_nonzero((inner <= _DARK) | (inner >= _BRIGHT)) / inner.size,
         )
         gray.fill(0)
+    crops.fill(0)
     sharp, brightness, contrast, clipped = photo.T.copy()
     yaw, pitch, roll = pose_deg(faces.landmarks)
     size = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
@@ -165,12 +157,25 @@ def assess(frame_bgr: Image, faces: Faces, crops_bgr: Image | None = None) -> Qu
     return Quality(size, faces.scores, sharp, yaw, pitch, roll, brightness, contrast, clipped, score)
 
 
-_Check = tuple[npt.NDArray[np.bool_], Callable[[int], str]]
+class Fault(NamedTuple):
+    """Why a face does not pass a gate: what is wrong, the same words each time, and a sentence with what was found."""
+
+    kind: str
+    text: str
+
+
+_Check = tuple[npt.NDArray[np.bool_], Callable[[int], Fault]]
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """The least that a face must be to be compared, or enrolled.
+
+    The defaults are for probes. A poor one costs time and perhaps a chance, but raises no false alert: when the
+    pictures of 44 people of the test faces were spoilt step by step, the best 0.1 % of their scores against others
+    stayed at 0.28 to 0.34. So what may still be found passes: at this sharpness about a third of the faces resemble
+    another picture of the same person by 0.5 or more, at this contrast nearly half, at this size three quarters;
+    unspoilt, nine in ten.
 
     Attributes
     ----------
@@ -195,46 +200,38 @@ class Gate:
         """Which faces pass: `(n,)`."""
         return np.asarray(~np.logical_or.reduce([failed for failed, _ in self._checks(quality)]))
 
-    def reasons(self, quality: Quality, i: int) -> tuple[str, ...]:
-        """Why face i does not pass, in plain words; empty where it does."""
-        return tuple(words(i) for failed, words in self._checks(quality) if failed[i])
+    def faults(self, quality: Quality, i: int) -> tuple[Fault, ...]:
+        """Why face i does not pass; empty where it does."""
+        return tuple(said(i) for failed, said in self._checks(quality) if failed[i])
 
     def _checks(self, q: Quality) -> tuple[_Check, ...]:
         """Of each thing that is looked at: who fails, and how to say it of face i."""
         flat, side, nod, tilt = q.contrast, np.abs(q.yaw_deg), np.abs(q.pitch_deg), np.abs(q.roll_deg)
+
+        def exposure(i: int) -> Fault:
+            kind = "overexposed" if q.brightness[i] > 127 else "underexposed"
+            return Fault(kind, f"{kind}: {100 * q.clipped[i]:.0f} % of the face without detail, "
+                         f"at most {100 * self.max_clipped:.0f} % allowed")  # fmt: skip
+
         return (
             (~(q.size_px >= self.min_size_px),
-             lambda i: f"too small: {q.size_px[i]:.0f} px high, {self.min_size_px:.0f} needed"),
+             lambda i: Fault("too small", f"too small: {q.size_px[i]:.0f} px high, {self.min_size_px:.0f} needed")),
             (~(q.detection >= self.min_detection),
-             lambda i: f"not clearly a face: detector score {q.detection[i]:.2f}, {self.min_detection:.2f} needed"),
+             lambda i: Fault("not clearly a face", f"not clearly a face: detector score {q.detection[i]:.2f}, "
+                             f"{self.min_detection:.2f} needed")),
             (~(q.sharpness >= self.min_sharpness),
-             lambda i: f"too blurred: sharpness {q.sharpness[i]:.1f}, {self.min_sharpness:.1f} needed"),
+             lambda i: Fault("too blurred", f"too blurred: sharpness {q.sharpness[i]:.1f}, "
+                             f"{self.min_sharpness:.1f} needed")),
             (~(side <= self.max_yaw_deg),
-             lambda i: f"turned to the side: about {side[i]:.0f}°, at most {self.max_yaw_deg:.0f}° allowed"),
+             lambda i: Fault("turned to the side", f"turned to the side: about {side[i]:.0f}°, "
+                             f"at most {self.max_yaw_deg:.0f}° allowed")),
             (~(nod <= self.max_pitch_deg),
-             lambda i: f"looking {'down' if q.pitch_deg[i] > 0 else 'up'}: about {nod[i]:.0f}°, "
-             f"at most {self.max_pitch_deg:.0f}° allowed"),
+             lambda i: Fault("looking up or down", f"looking {'down' if q.pitch_deg[i] > 0 else 'up'}: "
+                             f"about {nod[i]:.0f}°, at most {self.max_pitch_deg:.0f}° allowed")),
             (~(tilt <= self.max_roll_deg),
-             lambda i: f"tilted: {tilt[i]:.0f}°, at most {self.max_roll_deg:.0f}° allowed"),
+             lambda i: Fault("tilted", f"tilted: {tilt[i]:.0f}°, at most {self.max_roll_deg:.0f}° allowed")),
             (~(flat >= self.min_contrast),
-             lambda i: f"too little contrast: {flat[i]:.0f} of 255, {self.min_contrast:.0f} needed"),
-            (~(q.clipped <= self.max_clipped),
-             lambda i: f"{'over' if q.brightness[i] > 127 else 'under'}exposed: {100 * q.clipped[i]:.0f} % of the face "
-             f"without detail, at most {100 * self.max_clipped:.0f} % allowed"),
+             lambda i: Fault("too little contrast", f"too little contrast: {flat[i]:.0f} of 255, "
+                             f"{self.min_contrast:.0f} needed")),
+            (~(q.clipped <= self.max_clipped), exposure),
         )  # fmt: skip
-
-
-LIVE = Gate()
-"""For probes. A poor one costs time and perhaps a chance, but raises no false alert: when the pictures of 44 people of
-the test faces were spoilt step by step, the best 0.1 % of their scores against others stayed at 0.28 to 0.34. So what
-may still be found passes: at this sharpness about a third of the faces resemble another picture of the same person by
-0.5 or more, at this contrast nearly half, at this size three quarters; unspoilt, nine in ten.
-"""
-
-ENROLMENT = Gate(40, 0.5, 2.2, 40, 35, 45, 10, 0.4)
-"""For watchlist photos: at this sharpness (a blur of 2 px in the crop) three quarters of those faces still resemble
-another picture of the same person by 0.5 or more; below it soon fewer than half.
-"""
-
-RECOMMENDED = Gate(60, 0.7, 3.2, 25, 25, 30, 20, 0.2)
-"""For watchlist photos without a warning: what was spoilt less than this did not measurably matter."""

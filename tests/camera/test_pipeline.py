@@ -77,6 +77,21 @@ def test_crops_templates_and_copies_of_the_frame_are_overwritten(monkeypatch: py
         assert not left.any()
 
 
+def test_probes_are_cropped_as_the_embedder_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def align(frame: Any, landmarks: Any, *how: Any) -> Any:
+        asked.append(how)
+        return aligned(frame, landmarks, *how)
+
+    aligned = aligner.align
+    monkeypatch.setattr(aligner, "align", align)
+    street = Street()
+    street.embedder.template = tuple((x / 2, y / 2) for x, y in street.embedder.template)
+    street.show(0.0, RED)
+    assert asked[-1] == (112, street.embedder.template), "as enrolment does, or templates and probes differ"
+
+
 def test_a_person_counts_once_and_a_weak_face_of_one_frame_is_nobody() -> None:
     street = Street()
     for at in range(6):

@@ -151,7 +151,7 @@ def test_a_refusal_of_the_machine_is_a_finding(tmp_path: Path) -> None:
 
 class Detector:
     def __init__(self, height: float) -> None:
-        self.name, self.height = "fake", height
+        self.ref, self.provider, self.match_threshold, self.height = "fake@0", "cpu", 0.5, height
 
     def detect(self, frame_bgr: Image, min_face_px: float | None = None) -> Faces:
         box = np.array([[10, 10, 10 + self.height * 0.8, 10 + self.height]], np.float32)
@@ -163,7 +163,7 @@ class Detector:
 
 @pytest.mark.parametrize(("height", "said"), [(20.0, ["ok", "warn"]), (60.0, ["ok"])])
 def test_a_camera_is_looked_through_and_faces_too_small_are_said(tmp_path: Path, height: Any, said: Any) -> None:
-    found = list(cameras.cameras(config_of(tmp_path), cameras.FaceLooker(Detector(height), 0.5), look_s=0.8))
+    found = list(cameras.cameras(config_of(tmp_path), cameras.FaceLooker(Detector(height)), look_s=0.8))
     assert levels(found) == said
     assert "320×240" in found[0].text
     assert f"{height:.0f} to {height:.0f} pixels high" in found[0].text

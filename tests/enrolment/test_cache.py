@@ -8,7 +8,7 @@ import pytest
 
 from appliance.core.errors import WatchlistError
 from appliance.enrolment.cache import Cache
-from appliance.vision.examine import PhotoResult
+from appliance.enrolment.photo import PhotoResult
 
 RECIPE = "0123456789abcdef"
 

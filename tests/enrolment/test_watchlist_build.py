@@ -14,11 +14,15 @@ import pytest
 
 from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
-from appliance.enrolment import quality_report, watchlist_build
+from appliance.enrolment import quality_report, watchlist_build, workers
 from appliance.enrolment.manifest import ManifestError
 from appliance.gallery import index
 from appliance.gallery.watchlist import sealed
+from appliance.gallery.watchlist.companions import companions
 from appliance.security import keys
+
+JPEG_BEGINS = b"\xff\xd8\xff\xe0\x00\x10JFIF"
+"""Long enough that no encrypted file holds it by chance."""
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +107,7 @@ def test_the_report_says_it_all_and_needs_nothing_else(job: watchlist_build.Job)
     assert "not on the list" in page
     assert not re.search(r"https?://|<script", page)
     assert html.stat().st_mode & 0o777 == 0o600
-    assert {html, plain} < set(sealed.companions(job.output))
+    assert {html, plain} < set(companions(job.output))
 
 
 def test_a_label_cannot_put_markup_into_the_report(job: watchlist_build.Job, source: Path, tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ def test_a_second_build_examines_only_what_is_new(job: watchlist_build.Job, monk
     first = watchlist_build.build(job)
     assert (first.examined, first.reused) == (7, 0)
     templates = opened(job).templates.copy()
-    monkeypatch.setattr(watchlist_build, "Examiner", None)
+    monkeypatch.setattr(workers, "open_examiner", None)
     second = watchlist_build.build(job)
     assert (second.examined, second.reused) == (0, 7)
     np.testing.assert_array_equal(opened(job).templates, templates)
@@ -144,7 +148,7 @@ def test_worker_processes_find_the_same_as_one_process(
 ) -> None:
     watchlist_build.build(replace(job, cache=False))
     alone = opened(job)
-    monkeypatch.setattr(watchlist_build, "POOL_FROM", 2)
+    monkeypatch.setattr(workers, "POOL_FROM", 2)
     watchlist_build.build(replace(job, cache=False, workers=2))
     together = opened(job)
     assert together.entries == alone.entries
@@ -183,8 +187,8 @@ def test_no_photo_and_no_template_lies_in_clear_beside_the_list_but_in_the_repor
 ) -> None:
     result = watchlist_build.build(job)
     templates = opened(job).templates
-    for path in sealed.companions(job.output):
+    for path in companions(job.output):
         content = path.read_bytes()
         assert templates[0].tobytes()[:32] not in content
-        assert b"\xff\xd8\xff" not in content
+        assert JPEG_BEGINS not in content
     assert len(result.template_photos) == len(templates)

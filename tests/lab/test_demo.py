@@ -50,7 +50,7 @@ class Truth:
 @pytest.fixture
 def watcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> demo.Watcher:
     monkeypatch.setattr(demo, "Subscriber", Stream)
-    monkeypatch.setattr("appliance.lab.simulation.street.Truth", Truth)
+    monkeypatch.setattr(demo, "GroundTruth", Truth)
     prepared = demo.Demo(tmp_path, tmp_path / "lfr.yaml", "", "token", "tcp://p", "tcp://r", "street:")
     return demo.Watcher(prepared)
 

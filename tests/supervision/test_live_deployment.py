@@ -199,7 +199,7 @@ def test_a_tampered_state_is_lost_authority(live: Any) -> None:
 
 
 def test_an_incomplete_record_is_refused(live: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("appliance.supervision.live_deployment.read_ready", lambda manifest, asset: b"")
+    monkeypatch.setattr("appliance.supervision.live_deployment.check_ready", lambda manifest, asset: None)
     with pytest.raises(AuthorityError, match="missing from the deployment's record"):
         live.require()
 

@@ -77,7 +77,7 @@ def faces_of(painted: Sequence[Painted]) -> Faces:
 class Detector:
     """Finds what it is told; keeps the pictures that it was shown."""
 
-    name, ref, match_threshold = "painted", "painted@0", 0.5
+    ref, provider, match_threshold = "painted@0", "cpu", 0.5
 
     def __init__(self) -> None:
         self.faces: list[Painted] = []
@@ -96,7 +96,8 @@ class Detector:
 class Embedder:
     """Knows colours; `similarity` is how much a known one resembles its entry. Keeps what it was given and gave."""
 
-    name, ref, dimension, crop_px, threshold, provider = "painted", "painted@0", 16, 112, 0.5, "cpu"
+    ref, provider, dimension, crop_px, threshold = "painted@0", "cpu", 16, 112, 0.5
+    template: tuple[tuple[float, float], ...] = ARCFACE_TEMPLATE
 
     def __init__(self) -> None:
         self.similarity = 0.9
@@ -115,6 +116,9 @@ class Embedder:
         self.embedded += len(crops_bgr)
         self.kept += [crops_bgr, found]
         return found
+
+    def embed_enrolment(self, crops_bgr: np.ndarray) -> np.ndarray:
+        return self.embed(crops_bgr)
 
 
 def watchlist(digest: str = "d" * 64, entries: Sequence[Entry] = ENTRIES) -> Watchlist:

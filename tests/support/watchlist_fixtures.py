@@ -94,6 +94,7 @@ def models_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def examiner(models_dir: Path) -> object:
-    from appliance.vision.examine import Examiner
+    from appliance.vision.examine import open_examiner
+    from appliance.vision.models import load_manifest
 
-    return Examiner(models_dir, "centerface", "mobilefacenet")
+    return open_examiner(load_manifest(models_dir), "centerface", "mobilefacenet")

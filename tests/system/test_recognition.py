@@ -10,7 +10,7 @@ from appliance_run import Appliance, deployment, pictures_of
 from present import image_of, present
 
 from appliance.config.live import load
-from appliance.lab.simulation import street
+from appliance.lab.simulation.ground_truth import GroundTruth
 from appliance.lab.simulation.scenario import Person
 from appliance.stream.subscriber import Preview, Subscriber
 from appliance.vision import aligner
@@ -106,7 +106,7 @@ def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(
         assert run.wait(140) == 0
         alerts = run.alerts()
         pictures = list(pictures_of(run.config))
-    truth = street.Truth(source)
+    truth = GroundTruth(source)
     right = {a.entry.id for a in alerts if truth.who(present(a.media_s), a.face_xyxy, a.scene_wh)[:60] == a.entry.id}
     wrong = [a for a in alerts if truth.who(present(a.media_s), a.face_xyxy, a.scene_wh)[:60] != a.entry.id]
     with capsys.disabled():

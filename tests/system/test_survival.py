@@ -11,7 +11,7 @@ from rtsp_camera import RtspCamera
 
 from appliance.camera.sources.open import open_source
 from appliance.config.live import Camera
-from appliance.lab.simulation import street
+from appliance.lab.simulation.ground_truth import list_passes
 from appliance.lab.simulation.scenario import Person
 from appliance.vision.install import ensure_picture
 
@@ -34,7 +34,7 @@ def test_whatever_is_killed_the_alerts_of_a_recording_come_once_each(folder: Pat
         assert run.wait(100) == 0
         alerts = run.alerts()
         log = run.log.read_text()
-    passes = [one for one in street.list_passes(source) if one.person == "hopper"]
+    passes = [one for one in list_passes(source) if one.person == "hopper"]
     assert len(passes) == 3
     for one in passes:
         during = [alert for alert in alerts if one.enter_s <= present(alert.media_s) <= one.leave_s]

@@ -253,3 +253,23 @@ def test_a_folder_that_cannot_be_written_is_named(local_models: Any) -> None:
     blocked = manifest.model_copy(update={"dir": manifest.dir / "own.raw" / "models"})
     with pytest.raises(ModelError, match=r"own\.raw"):
         installer.install(blocked)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"installed": "jinja2", "member": "jinja2/__init__.py"}, ""),
+        ({"installed": "jinja2", "member": "jinja2/none.txt"}, "cannot be read"),
+        ({"installed": "nobody-makes-this", "member": "x/y.jpg"}, "is not installed.*Install it"),
+    ],
+)
+def test_a_file_of_an_installed_package_is_taken_from_there(
+    local_models: Any, source: dict[str, str], said: str
+) -> None:
+    manifest = local_models()
+    picture = manifest.pictures["noise"].model_copy(update={"source": models.Source.model_validate(source)})
+    if said:
+        with pytest.raises(ModelError, match=said):
+            installer._fetch(picture, manifest, manifest.dir)
+    else:
+        assert b"import" in installer._fetch(picture, manifest, manifest.dir).lower()

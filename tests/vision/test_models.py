@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from appliance.core.errors import ModelError
 from appliance.vision import models
+from appliance.vision.detector_outputs import ADAPTERS
 from appliance.vision.install import ensure_picture
 
 SHIPPED = Path(models.__file__).resolve().parents[2] / "models" / "manifest.yaml"
@@ -99,3 +101,24 @@ def test_the_manifests_example_of_a_model_of_ones_own_is_a_valid_entry() -> None
     detector = models.DetectorEntry.model_validate({"name": "own-scrfd", **entries["detectors"]["own-scrfd"]})
     embedder = models.EmbedderEntry.model_validate({"name": "own-arcface", **entries["embedders"]["own-arcface"]})
     assert (detector.adapter, embedder.dimension) == ("scrfd", 512)
+
+
+def test_nothing_that_the_shipped_manifest_names_has_to_be_installed_beside_the_appliance() -> None:
+    for asset in models.load_manifest().assets:
+        assert asset.source.installed is None, f"{asset.name} would make a dependency of {asset.source.installed}"
+
+
+def test_a_check_reads_the_file_and_refuses_what_was_altered(local_models: Any) -> None:
+    manifest = local_models()
+    picture = manifest.pictures["noise"]
+    with pytest.raises(ModelError, match="is not installed"):
+        models.check_ready(manifest, picture)
+    manifest.path(picture).write_bytes((manifest.dir / "noise.source.png").read_bytes())
+    models.check_ready(manifest, picture)
+    manifest.path(picture).write_bytes(b"something else")
+    with pytest.raises(ModelError, match="was altered"):
+        models.check_ready(manifest, picture)
+
+
+def test_every_layout_of_outputs_has_somebody_who_reads_it() -> None:
+    assert models.LAYOUTS.keys() == ADAPTERS.keys()

@@ -17,7 +17,7 @@ from appliance.core.files import overwrite_and_remove
 from appliance.deployment.ending import certificate
 from appliance.deployment.running import Step
 from appliance.deployment.store import Store
-from appliance.gallery.watchlist.sealed import companions
+from appliance.gallery.watchlist.companions import companions
 
 
 def exists(path: Path) -> bool:

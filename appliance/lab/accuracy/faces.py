@@ -3,40 +3,37 @@
 Terms of ISO/IEC 19795-1: a mated probe shows somebody on the watchlist, a non-mated one somebody who is not. FPIR is
 the share of non-mated probes that raise an alert, TPIR the share of mated probes whose own entry comes first and at or
 above the threshold. One picture a person is enrolled, another is the probe: single pictures, not a track's evidence.
+
+Each picture is examined as enrolment examines a photo. What enrolment would refuse takes no part, as template or as
+probe, and is counted: the rates are those of the pictures that pass.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import local
-from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
 
 from appliance.core import binomial
 from appliance.core.errors import LfrError
-from appliance.core.types import Faces, Float32, Image
-from appliance.vision import aligner
-from appliance.vision.detector import open_detector
-from appliance.vision.embedder import open_embedder
-from appliance.vision.models import Manifest
+from appliance.core.types import Float32
+from appliance.vision.examine import NO_FACE, UNREADABLE, Examiner
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 FPIR_WANTED = (1 / 100, 1 / 1000, 1 / 6000)
-MAX_PIXELS = 50_000_000
-_MIN_FACE_PX = 32
+WITHOUT_FACE = (NO_FACE.kind, UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
-    """The pictures in which a face was found.
+    """The pictures that enrolment takes.
 
     Attributes
     ----------
@@ -45,7 +42,9 @@ class Vectors:
     probes, templates
         `(m, d)` unit vectors: of the picture as a probe, and as it would be enrolled (mean with the mirror image).
     people, pictures
-        How many folders and pictures there were, those without a face included.
+        How many folders and pictures there were, those that were not taken included.
+    refused
+        Pictures with a face that enrolment refuses, by the first reason that speaks against each.
     """
 
     person: npt.NDArray[np.intp]
@@ -53,6 +52,7 @@ class Vectors:
     templates: Float32
     people: int
     pictures: int
+    refused: dict[str, int] = field(default_factory=dict)
 
 
 class Point(BaseModel):
@@ -70,11 +70,14 @@ class OpenSet(BaseModel):
 
     `wanted` maps a false positive identification rate, as text (`1/1000`), to the point with the lowest threshold that
     keeps it; None where there are too few strangers to tell. `at_threshold` is the point of the model's own threshold.
+    `refused_for` says why enrolment refuses how many of the pictures that show a face.
     """
 
     people: int
     pictures: int
     pictures_without_face: int
+    pictures_refused: int = 0
+    refused_for: dict[str, int] = {}
     watchlist_size: int
     draws: int
     mated_people: int
@@ -84,49 +87,20 @@ class OpenSet(BaseModel):
     models: dict[str, str] = {}
 
 
-def people_in(folder: Path) -> list[list[Path]]:
-    """The pictures of each person: one folder a person, sorted by name.
-
-    Raises
-    ------
-    LfrError
-        There is no such folder, or it holds no folder with pictures.
-    """
-    try:
-        folders = sorted(path for path in folder.iterdir() if path.is_dir())
-    except OSError as error:
-        raise LfrError(
-            f"{folder} cannot be read: {error.strerror}.", "Name a folder with one folder a person."
-        ) from None
-    found = [sorted(path for path in one.iterdir() if path.suffix.lower() in SUFFIXES) for one in folders]
-    people = [pictures for pictures in found if pictures]
-    if not people:
-        raise LfrError(
-            f"{folder} holds no folders with pictures.", "Put each person's pictures in a folder of their own."
-        )
-    return people
-
-
-def main_face(faces: Faces, picture: Image) -> Faces:
-    """The face that the picture is of: large and near its middle; none where there is none."""
-    if not len(faces):
-        return faces
-    height, width = picture.shape[:2]
-    sizes = faces.boxes_xyxy[:, 2:] - faces.boxes_xyxy[:, :2]
-    offset = np.abs((faces.boxes_xyxy[:, :2] + faces.boxes_xyxy[:, 2:]) / 2 - [width / 2, height / 2]).sum(axis=1)
-    return faces.select(np.array([int(np.argmax(sizes[:, 1] - 0.5 * offset))]))
-
-
 def embed_people(
     people: Sequence[Sequence[Path]],
-    manifest: Manifest,
-    detector: str = "centerface",
-    embedder: str = "mobilefacenet",
-    provider: str = "auto",
+    make: Callable[[], Examiner],
     workers: int | None = None,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> tuple[Vectors, dict[str, str]]:
-    """Find, align and embed the main face of every picture, as the appliance does; one thread a worker.
+    """Examine every picture as enrolment does, and embed the face that it is about.
+
+    Parameters
+    ----------
+    make
+        Opens an examiner: one for each of the `workers` threads (default: one a core).
+    progress
+        Told how many pictures are done.
 
     Returns
     -------
@@ -135,57 +109,46 @@ def embed_people(
     """
     own = local()
 
-    def tools() -> tuple[Any, Any]:
-        if not hasattr(own, "tools"):
-            own.tools = (
-                open_detector(manifest, detector, provider, 1, min_face_px=_MIN_FACE_PX),
-                open_embedder(manifest, embedder, provider, 1),
-            )
-        return own.tools  # type: ignore[no-any-return]
+    def embed(path: Path) -> str | tuple[Float32, Float32]:
+        if not hasattr(own, "examiner"):
+            own.examiner = make()
+        return _embed(own.examiner, path)
 
-    def embed(path: Path) -> tuple[Float32, Float32] | None:
-        find, describe = tools()
-        picture = read_picture(path)
-        if picture is None:
-            return None
-        face = main_face(find.detect(picture), picture)
-        if not len(face):
-            return None
-        crops = aligner.align(
-            picture, find.refine(picture, face).landmarks, describe.crop_px, template=describe.template
-        )
-        return describe.embed(crops)[0], describe.embed_enrolment(crops)[0]
-
-    find, describe = tools()
-    refs = {"detector": find.ref, "embedder": describe.ref, "provider": describe.provider}
-    provider = describe.provider
+    first = own.examiner = make()
+    refs = {"detector": first.detector.ref, "embedder": first.embedder.ref, "provider": first.embedder.provider}
     jobs = [(number, path) for number, pictures in enumerate(people) for path in pictures]
     rows: list[tuple[int, Float32, Float32]] = []
+    refused: Counter[str] = Counter()
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for done, ((number, _), pair) in enumerate(zip(jobs, pool.map(embed, [path for _, path in jobs]), strict=True)):
-            if pair is not None:
-                rows.append((number, *pair))
+        for done, ((number, _), came) in enumerate(zip(jobs, pool.map(embed, [path for _, path in jobs]), strict=True)):
+            if isinstance(came, str):
+                refused[came] += 1
+            else:
+                rows.append((number, *came))
             progress(done + 1)
-    dimension = describe.dimension
+    for kind in WITHOUT_FACE:
+        del refused[kind]
+    dimension = first.embedder.dimension
     return Vectors(
         np.array([number for number, _, _ in rows], np.intp),
         np.array([probe for _, probe, _ in rows], np.float32).reshape(-1, dimension),
         np.array([template for _, _, template in rows], np.float32).reshape(-1, dimension),
         len(people),
         len(jobs),
+        dict(refused.most_common()),
     ), refs
 
 
-def read_picture(path: Path) -> Image | None:
-    """The picture, or None where it cannot be read or would be unreasonably large."""
+def _embed(examiner: Examiner, path: Path) -> str | tuple[Float32, Float32]:
+    """The picture as a probe and as a template, or the kind of reason why it is neither."""
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except (OSError, cv2.error):
-        return None
-    if picture is None or picture.shape[0] * picture.shape[1] > MAX_PIXELS:
-        return None
-    return picture.astype(np.uint8, copy=False)
+        examined = examiner.examine(path.read_bytes())
+    except OSError:
+        return UNREADABLE
+    if not examined.taken or examined.found is None:
+        return examined.reasons[0].kind
+    crop = examiner.closer_look(examined.found).crop
+    return examiner.embedder.embed(crop)[0], examiner.embedder.embed_enrolment(crop)[0]
 
 
 def measure(
@@ -205,7 +168,7 @@ def measure(
     by_person = _by_person(vectors.person)
     if not 1 <= watchlist_size < len(by_person):
         raise LfrError(
-            f"A watchlist of {watchlist_size} needs more than {watchlist_size} people with a face; there are "
+            f"A watchlist of {watchlist_size} needs more than {watchlist_size} people with a usable picture; there are "
             f"{len(by_person)}.",
             "Use a smaller --watchlist-size or more people.",
         )
@@ -242,7 +205,9 @@ def measure(
     return OpenSet(
         people=vectors.people,
         pictures=vectors.pictures,
-        pictures_without_face=vectors.pictures - len(vectors.person),
+        pictures_without_face=vectors.pictures - len(vectors.person) - sum(vectors.refused.values()),
+        pictures_refused=sum(vectors.refused.values()),
+        refused_for=vectors.refused,
         watchlist_size=watchlist_size,
         draws=draws,
         mated_people=each[0],

@@ -12,20 +12,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Alert
-from appliance.config.live import load
 from appliance.core.binomial import interval
 from appliance.core.errors import LfrError
 from appliance.core.ports import free_port
-from appliance.lab.simulation import portraits, scenario, street
+from appliance.lab.people import photos_by_person
+from appliance.lab.simulation import ground_truth, scenario
 
 TIMEOUT_S = 3600.0
+STREET = "gap=1.5&fps=12.5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ class StreetFigures:
         Names of those on the list who passed without an alert.
     seconds_to_alert
         Median of entering the picture to the alert's frame, seconds of the recording.
+    refused
+        Names of those who should be on the list and whose photo enrolment refused: nobody can find them, and where
+        they pass they count among the missed.
     """
 
     people: int
@@ -62,6 +66,7 @@ class StreetFigures:
     missed: tuple[str, ...]
     seconds_to_alert: float
     source: str
+    refused: tuple[str, ...] = ()
 
 
 def evaluate_street(
@@ -71,7 +76,6 @@ def evaluate_street(
     listed: int,
     strangers: int = 0,
     seed: int = 1,
-    options: str = "gap=1.5&fps=12.5",
     said: Callable[[str], None] = lambda _: None,
 ) -> StreetFigures:
     """Let people pass and count.
@@ -100,31 +104,27 @@ def evaluate_street(
     folder = Path(tempfile.mkdtemp(prefix="lfr-street-"))
     try:
         (folder / "order.txt").write_text("\n".join(passing), encoding="utf-8")
-        source = f"street:?faces={faces.resolve()}&order=@{folder / 'order.txt'}&photo=last&seed={seed}&{options}"
+        source = f"street:?faces={faces.resolve()}&order=@{folder / 'order.txt'}&photo=last&seed={seed}&{STREET}"
         camera = {"name": "street", "source": source, "pace": "fast", "preview_fps": 0}
         document = scenario.document(folder, [camera], metrics={"listen": f"127.0.0.1:{free_port()}"})
-        known = portraits.list_people(faces)
+        known = photos_by_person(faces)
         entries = {f"E{i:05d}": name for i, name in enumerate(on_list)}
         said(f"enrolling {len(entries)} people")
-        config = scenario.make(
-            folder,
-            document,
-            [scenario.Person(id_, (known[name][0],), label=name[:100]) for id_, name in entries.items()],
-            workers=0,
-        )
+        config = scenario.prepare(folder, document)
+        listed_people = [scenario.Person(id_, (known[name][0],), label=name[:100]) for id_, name in entries.items()]
+        built = scenario.build(folder, config, listed_people, workers=0)
+        refused = tuple(entries[outcome.entry.id] for outcome in built.outcomes if not outcome.taken)
         said(f"{people} people pass")
-        _run(config, folder)
-        with Journal.open_reader(load(config).alerts.state_dir) as journal:
+        _run(folder)
+        with Journal.open_reader(config.alerts.state_dir) as journal:
             alerts = list(journal.alerts())
-        return _count(source, people, entries, set(passing), alerts)
+        return replace(_count(source, entries, set(passing), alerts), refused=refused)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _choose(faces: Path, count: int, seed: int) -> list[str]:
-    if not faces.is_dir():
-        raise LfrError(f"{faces} is not a folder.", "Name one with one folder of photos a person.")
-    known = portraits.list_people(faces)
+    known = photos_by_person(faces)
     if count > len(known):
         raise LfrError(f"{faces} holds {len(known)} people; {count} are wanted.", "Ask for fewer.")
     rng = random.Random(seed)  # noqa: S311
@@ -135,10 +135,10 @@ def _choose(faces: Path, count: int, seed: int) -> list[str]:
     return [*several, *single][:count]
 
 
-def _run(config: Path, folder: Path) -> None:
+def _run(folder: Path) -> None:
     with (folder / "run.log").open("w+", encoding="utf-8") as log:
         done = subprocess.run(
-            [sys.executable, "-m", "appliance", "run", "-c", str(config)],
+            [sys.executable, "-m", "appliance", "run", "-c", str(folder / scenario.CONFIG_NAME)],
             stdout=log,
             stderr=subprocess.STDOUT,
             timeout=TIMEOUT_S,
@@ -150,9 +150,9 @@ def _run(config: Path, folder: Path) -> None:
             raise LfrError(f"The appliance ended with code {done.returncode}: {last}")
 
 
-def _count(source: str, people: int, entries: dict[str, str], passing: set[str], alerts: list[Alert]) -> StreetFigures:
-    truth = street.Truth(source)
-    passes = street.list_passes(source)
+def _count(source: str, entries: dict[str, str], passing: set[str], alerts: list[Alert]) -> StreetFigures:
+    truth = ground_truth.GroundTruth(source)
+    passes = ground_truth.list_passes(source)
     mated = [one for one in passes if one.person in set(entries.values()) & passing]
     found: dict[int, float] = {}
     false = 0
@@ -166,7 +166,7 @@ def _count(source: str, people: int, entries: dict[str, str], passing: set[str],
             if one.person == name and one.enter_s <= media_s <= one.leave_s:
                 found[one.index] = media_s - one.enter_s
     return StreetFigures(
-        people=people,
+        people=len(passing),
         watchlist_entries=len(entries),
         passes=len(passes),
         mated_passes=len(mated),

@@ -35,7 +35,7 @@ STAGES = {"detect": ("detect", "refine"), "embed": ("embed",), "search": ("searc
 """Names in the figures → stages of `lfr_stage_seconds`; redaction happens for alerts and previews only."""
 
 
-class TwinSession(Session):
+class PairedSession(Session):
     """A session that runs everything twice, once for the pipeline and once bare, and keeps the time of the latter.
 
     Whichever runs second finds the network's weights in the processor's caches, so they take turns at being first.
@@ -139,8 +139,8 @@ def measure_pipeline(source: str, seconds: float, entries: int, settings: Models
     """
     manifest = manifests.load_manifest(settings.dir)
     detector_entry, embedder_entry = manifest.detector(settings.detector), manifest.embedder(settings.embedder)
-    detect = TwinSession(manifests.read_ready(manifest, detector_entry), settings.provider, settings.threads)
-    embed = TwinSession(
+    detect = PairedSession(manifests.read_ready(manifest, detector_entry), settings.provider, settings.threads)
+    embed = PairedSession(
         manifests.read_ready(manifest, embedder_entry),
         settings.provider,
         settings.threads,

@@ -5,6 +5,7 @@ Figures to print, never to judge by: a busy machine gives others.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import tempfile
 import threading
@@ -15,7 +16,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import psutil
 
@@ -28,10 +28,11 @@ from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.payload import Payload
 from appliance.security import keys
 from appliance.vision.aligner import align
+from appliance.vision.decode import Unreadable, decode
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
-from appliance.vision.examine import DETECT_SIDE_PX
 from appliance.vision.models import load_manifest
+from appliance.vision.photo_faces import smallest_face_px
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +131,16 @@ def _bare_rate(photos: list[Path], models_dir: Path) -> tuple[float, float]:
     manifest = load_manifest(models_dir)
     detector = open_detector(manifest, "centerface", "cpu", 1)
     embedder = open_embedder(manifest, "mobilefacenet", "cpu", 1)
-    pictures = [picture for picture in (cv2.imread(str(photo)) for photo in photos) if picture is not None]
+    pictures = []
+    for photo in photos:
+        with contextlib.suppress(Unreadable):
+            pictures.append(decode(photo.read_bytes()).image_bgr)
     if not pictures:
         raise LfrError("None of the photos can be read.")
     face_px = manifest.detector("centerface").face_px
     started, began = time.perf_counter(), time.process_time()
-    for picture in pictures:
-        image = picture.astype(np.uint8, copy=False)
-        detector.min_face_px = face_px * max(1.0, max(image.shape[:2]) / DETECT_SIDE_PX)
-        faces = detector.detect(image)
+    for image in pictures:
+        faces = detector.detect(image, smallest_face_px(face_px, image.shape[:2]))
         embedder.embed_enrolment(align(image, faces.landmarks[:1]))
     cpu_ms = 1000 * (time.process_time() - began) / len(pictures)
     return len(pictures) / (time.perf_counter() - started), cpu_ms

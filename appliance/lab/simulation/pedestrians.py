@@ -132,7 +132,7 @@ class _Clothes:
     grain: int
 
 
-class _Canvas:
+class _Drawing:
     """Draws in metres, feet at (0, 0), y upward, at twice the size; colour and share apart."""
 
     def __init__(self) -> None:
@@ -166,70 +166,74 @@ class _Canvas:
 
 
 def _draw(clothes: _Clothes, phase: float, from_behind: bool) -> Picture:
-    easel, w = _Canvas(), clothes.wide
+    drawing, w = _Drawing(), clothes.wide
     swing = float(np.sin(phase))
     # The leg that swings forward is lifted, so its foot is higher; the other one carries.
     for side in (-1, 1):
         lift = max(0.0, side * swing) * 0.09
         hip, knee, foot = (side * 0.085 * w, 0.90), (side * 0.105 * w, 0.48 + 0.5 * lift), (side * 0.10, 0.08 + lift)
         tone = 0.86 if lift else 1.0
-        easel.limb([hip, knee], 0.155 * w, clothes.legs, tone)
-        easel.limb([knee, foot], 0.115 * w, clothes.legs, tone * 0.95)
-        easel.oval((side * 0.112, 0.055 + lift), (0.055, 0.045), (34, 32, 36))
+        drawing.limb([hip, knee], 0.155 * w, clothes.legs, tone)
+        drawing.limb([knee, foot], 0.115 * w, clothes.legs, tone * 0.95)
+        drawing.oval((side * 0.112, 0.055 + lift), (0.055, 0.045), (34, 32, 36))
     hem = {"coat": 0.56, "jacket": 0.82, "jumper": 0.86, "shirt": 0.84}[clothes.cut]
     for side in (-1, 1):
         reach = 0.05 * side * swing
         arm = [(side * 0.205 * w, 1.37), (side * 0.262 * w, 1.12), (side * 0.252 * w, 0.90 + reach)]
-        easel.oval((arm[2][0], arm[2][1] - 0.05), (0.042, 0.06), clothes.skin, 0.92)
-        easel.limb(arm, 0.105 * w, clothes.top, 0.84)
+        drawing.oval((arm[2][0], arm[2][1] - 0.05), (0.042, 0.06), clothes.skin, 0.92)
+        drawing.limb(arm, 0.105 * w, clothes.top, 0.84)
     torso = [(-0.075, 1.475), (-0.19 * w, 1.425), (-0.235 * w, 1.37), (-0.2 * w, 1.16), (-0.178 * w, 1.02)]
     torso += [(-0.205 * w, hem), (0.205 * w, hem)]
     torso += [(-x, y) for x, y in reversed(torso[:5])]
-    easel.shape(torso, clothes.top)
+    drawing.shape(torso, clothes.top)
     if from_behind:
-        easel.limb([(0, 1.40), (0, 1.56)], 0.11, clothes.skin, 0.8)
-        easel.oval((0, 1.45), (0.10, 0.035), clothes.top, 0.9)
+        drawing.limb([(0, 1.40), (0, 1.56)], 0.11, clothes.skin, 0.8)
+        drawing.oval((0, 1.45), (0.10, 0.035), clothes.top, 0.9)
     else:
-        _front_of(easel, clothes, hem)
+        _front_of(drawing, clothes, hem)
     if clothes.bag == "rucksack":
         if from_behind:
             bag = [(-0.11, 1.42), (0.11, 1.42), (0.16, 1.34), (0.17, 1.04), (0.14, 0.98), (-0.14, 0.98), (-0.17, 1.04)]
-            easel.shape([*bag, (-0.16, 1.34)], (66, 60, 52))
-            easel.limb([(-0.14, 1.22), (0.14, 1.22)], 0.01, (66, 60, 52), 0.6)
-            easel.limb([(-0.1, 1.16), (-0.1, 1.03), (0.1, 1.03), (0.1, 1.16)], 0.01, (66, 60, 52), 0.6)
+            drawing.shape([*bag, (-0.16, 1.34)], (66, 60, 52))
+            drawing.limb([(-0.14, 1.22), (0.14, 1.22)], 0.01, (66, 60, 52), 0.6)
+            drawing.limb([(-0.1, 1.16), (-0.1, 1.03), (0.1, 1.03), (0.1, 1.16)], 0.01, (66, 60, 52), 0.6)
         for side in (-1, 1) if not from_behind else ():
-            easel.limb([(side * 0.135, 1.44), (side * 0.15, 1.12)], 0.04, (40, 44, 48))
+            drawing.limb([(side * 0.135, 1.44), (side * 0.15, 1.12)], 0.04, (40, 44, 48))
     elif clothes.bag == "strap":
-        easel.limb([(-0.13, 1.44), (0.17, 0.92)], 0.032, (44, 58, 84))
-    return _finish(easel, clothes)
+        drawing.limb([(-0.13, 1.44), (0.17, 0.92)], 0.032, (44, 58, 84))
+    return _finish(drawing, clothes)
 
 
-def _front_of(easel: _Canvas, clothes: _Clothes, hem: float) -> None:
-    easel.shape([(-0.062, 1.56), (0.062, 1.56), (0.072, 1.44), (0, 1.37), (-0.072, 1.44)], clothes.skin, 0.80)
+def _front_of(drawing: _Drawing, clothes: _Clothes, hem: float) -> None:
+    drawing.shape([(-0.062, 1.56), (0.062, 1.56), (0.072, 1.44), (0, 1.37), (-0.072, 1.44)], clothes.skin, 0.80)
     if clothes.cut in {"jacket", "coat"}:
-        easel.shape([(-0.072, 1.455), (0, 1.40), (0.072, 1.455), (0.05, 1.30), (0, 1.12), (-0.05, 1.30)], clothes.shirt)
+        drawing.shape(
+            [(-0.072, 1.455), (0, 1.40), (0.072, 1.455), (0.05, 1.30), (0, 1.12), (-0.05, 1.30)], clothes.shirt
+        )
         for side in (-1, 1):
-            easel.shape(
+            drawing.shape(
                 [(side * 0.062, 1.49), (side * 0.095, 1.44), (side * 0.085, 1.29), (0.0, 1.10), (side * 0.042, 1.36)],
                 clothes.top,
                 1.22,
             )
-        easel.limb([(0, 1.12), (0, hem)], 0.008, clothes.top, 0.55)
+        drawing.limb([(0, 1.12), (0, hem)], 0.008, clothes.top, 0.55)
         for y in (1.04, 0.94):
-            easel.oval((0.022, y), (0.009, 0.009), clothes.top, 0.45)
+            drawing.oval((0.022, y), (0.009, 0.009), clothes.top, 0.45)
     elif clothes.cut == "shirt":
         for side in (-1, 1):
-            easel.shape([(side * 0.066, 1.485), (side * 0.09, 1.44), (side * 0.03, 1.36), (0, 1.40)], clothes.top, 1.25)
-        easel.limb([(0, 1.39), (0, hem)], 0.012, clothes.top, 0.8)
+            drawing.shape(
+                [(side * 0.066, 1.485), (side * 0.09, 1.44), (side * 0.03, 1.36), (0, 1.40)], clothes.top, 1.25
+            )
+        drawing.limb([(0, 1.39), (0, hem)], 0.012, clothes.top, 0.8)
     else:
-        easel.limb([(-0.08, 1.462), (-0.04, 1.415), (0, 1.40), (0.04, 1.415), (0.08, 1.462)], 0.026, clothes.top, 1.2)
+        drawing.limb([(-0.08, 1.462), (-0.04, 1.415), (0, 1.40), (0.04, 1.415), (0.08, 1.462)], 0.026, clothes.top, 1.2)
 
 
-def _finish(easel: _Canvas, clothes: _Clothes) -> Picture:
+def _finish(drawing: _Drawing, clothes: _Clothes) -> Picture:
     """Give the flat drawing volume and cloth, and shrink it to its size."""
-    size = (easel.width // 2, easel.height // 2)
-    colour = cv2.resize(easel.colour, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    share = cv2.resize(easel.share, size, interpolation=cv2.INTER_AREA)
+    size = (drawing.width // 2, drawing.height // 2)
+    colour = cv2.resize(drawing.colour, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    share = cv2.resize(drawing.share, size, interpolation=cv2.INTER_AREA)
     inside = cv2.distanceTransform((share > 127).astype(np.uint8), cv2.DIST_L2, 3)
     volume = 0.66 + 0.36 * np.sqrt(np.clip(inside / 26, 0, 1))
     rng = np.random.default_rng(clothes.grain)

@@ -1,7 +1,7 @@
 """Portraits → heads that can be set on a walking body: cut out along hair and chin, upright, at one scale.
 
 A portrait is a photo of one person: of a folder with one folder a person, or one of the two public-domain ones that
-come with the models. The detector's five landmarks say where the head is.
+come with the models. Whose head it is, is chosen as enrolment chooses; the five landmarks say where it is.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from appliance.camera.sources.stills import IMAGE_SUFFIXES, read_image
 from appliance.core.errors import LfrError, SourceUnusable
-from appliance.core.types import FaceDetector, Faces, Float32, Image
+from appliance.core.types import Faces, Float32, Image
+from appliance.lab.people import photos_by_person
+from appliance.vision.decode import Unreadable, decode
 from appliance.vision.detector import open_detector
 from appliance.vision.install import ensure_picture
 from appliance.vision.models import load_manifest
+from appliance.vision.photo_faces import find_faces
+from appliance.vision.ports import FaceDetector
 
 HEAD_PX_PER_M = 600.0
 HEAD_WH = (264, 312)
@@ -58,22 +61,11 @@ def list_people(folder: Path | None) -> dict[str, tuple[Path, ...]]:
     Raises
     ------
     SourceUnusable
-        The folder is missing or holds no folders with images.
+        As `photos_by_person`.
     """
     if folder is None:
         return {name: (ensure_picture(name),) for name in DEFAULT_PEOPLE}
-    try:
-        people = {
-            person.name: tuple(sorted(photo for photo in person.iterdir() if photo.suffix.lower() in IMAGE_SUFFIXES))
-            for person in sorted(folder.iterdir())
-            if person.is_dir()
-        }
-    except OSError as error:
-        raise SourceUnusable(f"{folder} cannot be read: {error.strerror}.", "Name a folder with faces=.") from None
-    people = {name: photos for name, photos in people.items() if photos}
-    if not people:
-        raise SourceUnusable(f"{folder} holds no people.", "faces= takes a folder with one folder of photos a person.")
-    return people
+    return photos_by_person(folder)
 
 
 def choose_photo(photos: Sequence[Path], which: str, rng: random.Random) -> Path:
@@ -92,13 +84,16 @@ def cut_head(portrait: Path) -> Head:
     SourceUnusable
         The portrait cannot be read, or no face is found in it.
     """
-    image = read_image(portrait)
-    if image is None:
-        raise SourceUnusable(f"{portrait} cannot be read as an image.")
-    faces = _detector().detect(image)
-    if not len(faces):
+    try:
+        photo = decode(portrait.read_bytes())
+    except OSError as error:
+        raise SourceUnusable(f"{portrait} cannot be read: {error.strerror}.") from None
+    except Unreadable as error:
+        raise SourceUnusable(f"{portrait} cannot be used: {error.reason}.", error.remedy) from None
+    found = find_faces(photo.image_bgr, *_detector())
+    if found.chosen is None:
         raise SourceUnusable(f"{portrait} shows no face that the detector finds.", "Take another photo.")
-    return cut(image, faces.select(np.array([_main_face(faces, image)])))
+    return cut(found.image_bgr, found.faces.select(np.array([found.chosen])))
 
 
 def cut(image_bgr: Image, face: Faces) -> Head:
@@ -180,18 +175,11 @@ def _ellipse(centre: tuple[int, int], axes: tuple[int, int]) -> npt.NDArray[np.u
     return mask
 
 
-def _main_face(faces: Faces, image_bgr: Image) -> int:
-    """The face that the portrait is of: large, and near the middle."""
-    height, width = image_bgr.shape[:2]
-    boxes = faces.boxes_xyxy
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    away = np.hypot(*((centres - (width / 2, height / 2)) / (width, height)).T)
-    return int(np.argmax((boxes[:, 3] - boxes[:, 1]) * np.exp(-3 * away)))
-
-
 @functools.lru_cache(maxsize=1)
-def _detector() -> FaceDetector:
+def _detector() -> tuple[FaceDetector, float]:
+    """The manifest's first detector, and how high a face must be in its input."""
     manifest = load_manifest()
     if not manifest.detectors:
         raise LfrError("The manifest has no detector, so that no head can be cut from a portrait.")
-    return open_detector(manifest, next(iter(manifest.detectors)), "cpu", 1, min_face_px=40)
+    name, entry = next(iter(manifest.detectors.items()))
+    return open_detector(manifest, name, "cpu", 1), entry.face_px

@@ -35,8 +35,8 @@ class Person:
     label: str = ""
 
 
-def make(folder: Path, document: Mapping[str, Any], people: Sequence[Person], *, workers: int = 1) -> Path:
-    """Make the deployment's folder and everything in it.
+def prepare(folder: Path, document: Mapping[str, Any]) -> Config:
+    """Make the deployment's folder with its configuration and keys, and no watchlist yet.
 
     Parameters
     ----------
@@ -44,6 +44,30 @@ def make(folder: Path, document: Mapping[str, Any], people: Sequence[Person], *,
         Where; relative paths of the configuration are relative to it.
     document
         The configuration, as YAML would give it.
+
+    Raises
+    ------
+    ConfigError
+        The document is no configuration.
+    """
+    path = folder / CONFIG_NAME
+    config = parse(dict(document), path)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    if not config.watchlist.key.exists():
+        new_appliance_keys(config.watchlist.key.parent, "Builder of this scenario")
+        for name in ("first", "second"):
+            new_signer(folder / "signers", name, f"The {name} approver", public_folder=config.watchlist.approvers_dir)
+    return config
+
+
+def make(folder: Path, document: Mapping[str, Any], people: Sequence[Person], *, workers: int = 1) -> Path:
+    """Make the deployment's folder and everything in it.
+
+    Parameters
+    ----------
+    folder, document
+        As `prepare` takes them.
     people
         Who is on the watchlist.
     workers
@@ -60,16 +84,8 @@ def make(folder: Path, document: Mapping[str, Any], people: Sequence[Person], *,
     WatchlistError
         No photo could be taken.
     """
-    path = folder / CONFIG_NAME
-    config = parse(dict(document), path)
-    folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True), encoding="utf-8")
-    if not config.watchlist.key.exists():
-        new_appliance_keys(config.watchlist.key.parent, "Builder of this scenario")
-        for name in ("first", "second"):
-            new_signer(folder / "signers", name, f"The {name} approver", public_folder=config.watchlist.approvers_dir)
-    build(folder, config, people, workers=workers)
-    return path
+    build(folder, prepare(folder, document), people, workers=workers)
+    return folder / CONFIG_NAME
 
 
 def build(folder: Path, config: Config, people: Sequence[Person], *, workers: int = 1) -> watchlist_build.BuildResult:

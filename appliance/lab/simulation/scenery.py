@@ -22,7 +22,7 @@ FRONT_M = 8.0
 """Height of the house fronts."""
 SHOPS = ("BAKERY", "BOOKS", "CAFE", "FLOWERS", "SHOES", "OPTICIAN", "TOYS", "PHARMACY", "RECORDS", "DELI")
 
-_PAPER_PX_PER_M = 48
+_TEXTURE_PX_PER_M = 48
 _HAZE_BGR = np.array([205.0, 200.0, 196.0])
 _WALLS_BGR = ((96, 118, 142), (148, 160, 170), (86, 98, 128), (170, 184, 190), (120, 132, 138), (104, 124, 160))
 _AWNINGS_BGR = ((58, 44, 128), (70, 92, 48), (110, 72, 40), (40, 92, 150), (60, 60, 66))
@@ -127,70 +127,70 @@ def _end_of_street(canvas: Image, view: View, rng: np.random.Generator) -> None:
 
 def _paving(rng: np.random.Generator) -> Image:
     """Slabs in courses, a darker gutter at each side and a cover in the middle; rows run from far to near."""
-    scale = _PAPER_PX_PER_M
+    scale = _TEXTURE_PX_PER_M
     height, width = int((FAR_M - NEAR_M) * scale), int((RIGHT_M - LEFT_M) * scale)
     slab_z, slab_x = int(0.45 * scale), int(0.6 * scale)
     tones = rng.normal(0, 5.0, (height // slab_z + 2, width // slab_x + 3)).astype(np.float32)
     rows = np.arange(height) // slab_z
     shift = np.where(rows % 2 == 0, 0, slab_x // 2)
     columns = (np.arange(width)[None, :] + shift[:, None]) // slab_x
-    paper = 150 + tones[rows[:, None], columns]
+    texture = 150 + tones[rows[:, None], columns]
     joints = (np.arange(height) % slab_z < 2)[:, None] | ((np.arange(width)[None, :] + shift[:, None]) % slab_x < 2)
-    paper[joints] -= 26
-    paper += rng.normal(0, 3.5, paper.shape).astype(np.float32)
+    texture[joints] -= 26
+    texture += rng.normal(0, 3.5, texture.shape).astype(np.float32)
     wear = cv2.resize(_clouds(height // 8, width // 8, rng, (4, 9, 19)), (width, height))
-    paper += 4.0 * wear
-    image = np.repeat(paper[..., None], 3, axis=2) + np.array([-5, 0, 5], np.float32)
+    texture += 4.0 * wear
+    image = np.repeat(texture[..., None], 3, axis=2) + np.array([-5, 0, 5], np.float32)
     for edge_m in (0.9, RIGHT_M - LEFT_M - 1.1):
         left = int(edge_m * scale)
         image[:, left : left + int(0.22 * scale)] *= 0.72
     # Nothing that touches the ground throws much light back: darker along the houses.
     across = np.minimum(np.arange(width), np.arange(width)[::-1]) / scale
     image *= (0.70 + 0.30 * np.clip(across / 0.9, 0, 1))[None, :, None].astype(np.float32)
-    paper8 = np.clip(image, 0, 255).astype(np.uint8)
+    texture8 = np.clip(image, 0, 255).astype(np.uint8)
     for z_m, x_m in ((6.2, 0.9), (15.0, -1.2), (27.0, 1.4)):
         centre = (int((x_m - LEFT_M) * scale), int((FAR_M - z_m) * scale))
-        cv2.circle(paper8, centre, int(0.33 * scale), (92, 96, 100), -1, cv2.LINE_AA)
-        cv2.circle(paper8, centre, int(0.33 * scale), (70, 72, 76), 2, cv2.LINE_AA)
-        cv2.circle(paper8, centre, int(0.20 * scale), (78, 82, 86), 1, cv2.LINE_AA)
+        cv2.circle(texture8, centre, int(0.33 * scale), (92, 96, 100), -1, cv2.LINE_AA)
+        cv2.circle(texture8, centre, int(0.33 * scale), (70, 72, 76), 2, cv2.LINE_AA)
+        cv2.circle(texture8, centre, int(0.20 * scale), (78, 82, 86), 1, cv2.LINE_AA)
     depth_m = np.linspace(FAR_M, NEAR_M, height)
-    return _haze(paper8, depth_m[:, None])
+    return _haze(texture8, depth_m[:, None])
 
 
 def _front(rng: np.random.Generator, flip: bool) -> Image:
     """House fronts side by side; columns run from near to far, rows from the eaves to the ground."""
-    scale = _PAPER_PX_PER_M
+    scale = _TEXTURE_PX_PER_M
     width, height = int((FAR_M - NEAR_M) * scale), int(FRONT_M * scale)
-    paper = np.zeros((height, width, 3), np.uint8)
+    texture = np.zeros((height, width, 3), np.uint8)
     at, number = 0, int(flip) * 5
     while at < width:
         wide = int(rng.uniform(4.2, 6.0) * scale)
-        _house(paper[:, at : at + wide], SHOPS[number % len(SHOPS)], number, rng, flip)
+        _house(texture[:, at : at + wide], SHOPS[number % len(SHOPS)], number, rng, flip)
         at += wide
         number += 1
-    noise = rng.normal(0, 3.0, paper.shape[:2]).astype(np.float32)[..., None]
+    noise = rng.normal(0, 3.0, texture.shape[:2]).astype(np.float32)[..., None]
     noise = noise + 6 * cv2.resize(_clouds(height // 4, width // 4, rng, (30, 70)), (width, height))[..., None]
     shade = np.linspace(1.05, 0.86, height, dtype=np.float32)[:, None, None] * (0.86 if flip else 1.0)
-    paper = np.clip((paper + noise) * shade, 0, 255).astype(np.uint8)
-    return _haze(paper, np.linspace(NEAR_M, FAR_M, width)[None, :])
+    texture = np.clip((texture + noise) * shade, 0, 255).astype(np.uint8)
+    return _haze(texture, np.linspace(NEAR_M, FAR_M, width)[None, :])
 
 
-def _house(paper: Image, name: str, number: int, rng: np.random.Generator, flip: bool) -> None:
-    height, width = paper.shape[:2]
-    scale = _PAPER_PX_PER_M
+def _house(texture: Image, name: str, number: int, rng: np.random.Generator, flip: bool) -> None:
+    height, width = texture.shape[:2]
+    scale = _TEXTURE_PX_PER_M
     wall = np.array(_WALLS_BGR[(number * 5 + 2) % len(_WALLS_BGR)], np.float64)
-    paper[:] = wall
+    texture[:] = wall
     courses = np.arange(height) % max(4, scale // 10) == 0
-    paper[courses] = wall * 0.93
+    texture[courses] = wall * 0.93
     ground = int((FRONT_M - 3.3) * scale)
     for top in (int(0.5 * scale), int(2.6 * scale)):
         for left in range(int(0.5 * scale), width - int(1.1 * scale), int(1.55 * scale)):
-            _window(paper, left, top, int(0.95 * scale), int(1.45 * scale), rng)
-    cv2.rectangle(paper, (0, ground - int(0.12 * scale)), (width, ground), (wall * 1.15).clip(0, 255).tolist(), -1)
+            _window(texture, left, top, int(0.95 * scale), int(1.45 * scale), rng)
+    cv2.rectangle(texture, (0, ground - int(0.12 * scale)), (width, ground), (wall * 1.15).clip(0, 255).tolist(), -1)
     frame = np.array(_AWNINGS_BGR[number % len(_AWNINGS_BGR)], np.float64)
-    cv2.rectangle(paper, (0, ground), (width, height), (frame * 0.8).tolist(), -1)
+    cv2.rectangle(texture, (0, ground), (width, height), (frame * 0.8).tolist(), -1)
     sign_bottom = ground + int(0.62 * scale)
-    cv2.rectangle(paper, (4, ground + 4), (width - 4, sign_bottom), frame.tolist(), -1)
+    cv2.rectangle(texture, (4, ground + 4), (width - 4, sign_bottom), frame.tolist(), -1)
     size = cv2.getTextSize(name, cv2.FONT_HERSHEY_DUPLEX, 0.72, 1)[0]
     label = np.zeros((int(0.5 * scale), size[0] + 8, 3), np.uint8)
     cv2.putText(label, name, (4, label.shape[0] - 6), cv2.FONT_HERSHEY_DUPLEX, 0.72, (215, 228, 236), 1, cv2.LINE_AA)
@@ -198,25 +198,25 @@ def _house(paper: Image, name: str, number: int, rng: np.random.Generator, flip:
         left = max(2, (width - label.shape[1]) // 2)
     else:
         label, left = label[:, ::-1], max(2, (width - label.shape[1]) // 2)
-    target = paper[ground + 5 : ground + 5 + label.shape[0], left : left + label.shape[1]]
+    target = texture[ground + 5 : ground + 5 + label.shape[0], left : left + label.shape[1]]
     np.maximum(target, label[: target.shape[0], : target.shape[1]], out=target)
     door = width - int(1.15 * scale)
-    _glass(paper, int(0.25 * scale), sign_bottom + 6, door - int(0.15 * scale), height - int(0.45 * scale), rng)
-    _glass(paper, door, sign_bottom + 6, width - int(0.2 * scale), height - 3, rng)
-    cv2.rectangle(paper, (width - 5, 0), (width, height), (wall * 0.7).tolist(), -1)
+    _glass(texture, int(0.25 * scale), sign_bottom + 6, door - int(0.15 * scale), height - int(0.45 * scale), rng)
+    _glass(texture, door, sign_bottom + 6, width - int(0.2 * scale), height - 3, rng)
+    cv2.rectangle(texture, (width - 5, 0), (width, height), (wall * 0.7).tolist(), -1)
 
 
-def _window(paper: Image, left: int, top: int, wide: int, high: int, rng: np.random.Generator) -> None:
-    cv2.rectangle(paper, (left - 4, top - 4), (left + wide + 4, top + high + 6), (206, 212, 216), -1)
-    _glass(paper, left, top, left + wide, top + high, rng)
-    cv2.line(paper, (left + wide // 2, top), (left + wide // 2, top + high), (200, 206, 210), 3)
-    cv2.line(paper, (left, top + high // 2), (left + wide, top + high // 2), (200, 206, 210), 3)
-    cv2.rectangle(paper, (left - 7, top + high + 5), (left + wide + 7, top + high + 10), (170, 176, 180), -1)
+def _window(texture: Image, left: int, top: int, wide: int, high: int, rng: np.random.Generator) -> None:
+    cv2.rectangle(texture, (left - 4, top - 4), (left + wide + 4, top + high + 6), (206, 212, 216), -1)
+    _glass(texture, left, top, left + wide, top + high, rng)
+    cv2.line(texture, (left + wide // 2, top), (left + wide // 2, top + high), (200, 206, 210), 3)
+    cv2.line(texture, (left, top + high // 2), (left + wide, top + high // 2), (200, 206, 210), 3)
+    cv2.rectangle(texture, (left - 7, top + high + 5), (left + wide + 7, top + high + 10), (170, 176, 180), -1)
 
 
-def _glass(paper: Image, left: int, top: int, right: int, bottom: int, rng: np.random.Generator) -> None:
+def _glass(texture: Image, left: int, top: int, right: int, bottom: int, rng: np.random.Generator) -> None:
     """Dark glass with a little of the sky in its upper part and things behind it."""
-    pane = paper[top:bottom, left:right]
+    pane = texture[top:bottom, left:right]
     if pane.size == 0:
         return
     rows = np.linspace(1, 0, pane.shape[0], dtype=np.float32)[:, None, None]
@@ -285,19 +285,19 @@ def _haze_share(depth_m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return 0.62 * (1 - np.exp(-np.maximum(depth_m - 6, 0) / 42.0))
 
 
-def _haze(paper: Image, depth_m: npt.NDArray[np.float64]) -> Image:
+def _haze(texture: Image, depth_m: npt.NDArray[np.float64]) -> Image:
     share = _haze_share(depth_m)[..., None]
-    return np.clip(paper * (1 - share) + _HAZE_BGR * share, 0, 255).astype(np.uint8)
+    return np.clip(texture * (1 - share) + _HAZE_BGR * share, 0, 255).astype(np.uint8)
 
 
-def _place(canvas: Image, view: View, paper: Image, corners_m: list[tuple[float, float, float]]) -> None:
+def _place(canvas: Image, view: View, texture: Image, corners_m: list[tuple[float, float, float]]) -> None:
     """Put a flat texture into the picture; corners are world points of its top left, clockwise."""
-    height, width = paper.shape[:2]
+    height, width = texture.shape[:2]
     flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     seen = np.array([view.project(*corner) for corner in corners_m], np.float32)
     matrix = cv2.getPerspectiveTransform(flat, seen)
     size = (canvas.shape[1], canvas.shape[0])
-    put = cv2.warpPerspective(paper, matrix, size, flags=cv2.INTER_LINEAR)
+    put = cv2.warpPerspective(texture, matrix, size, flags=cv2.INTER_LINEAR)
     mask = np.zeros(canvas.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, np.round(seen).astype(np.int32), 255)
     canvas[mask > 0] = put[mask > 0]

@@ -272,17 +272,6 @@ def test_a_rebuilt_list_always_has_a_higher_sequence(list_setup: Any) -> None:
     assert container.read(list_setup.list).header.sequence == 2**40 + 1
 
 
-def test_the_companions_of_a_list_are_all_that_must_go_with_it(list_setup: Any) -> None:
-    names = ["list.lfrw.report.html", "list.lfrw.report.json", "list.lfrw.cache", "list.lfrw.cache.key"]
-    left = [".list.lfrw.ab12.tmp", ".list.lfrw.cache.x.tmp"]
-    for name in (*names, *left, "other.lfrw", "list.lfrw.readme"):
-        (list_setup.list.parent / name).write_bytes(b"x")
-    found = {path.name for path in sealed.companions(list_setup.list)}
-    assert found == {"list.lfrw", *names, *left}
-    list_setup.list.unlink()
-    assert "list.lfrw.cache" in {path.name for path in sealed.companions(list_setup.list)}
-
-
 def test_dates_of_entries_survive(list_setup: Any) -> None:
     made = list_setup.payload()
     made.entries = (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -7,13 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from present import image_of
 from typer.testing import CliRunner
 
 from appliance.core.errors import LfrError
 from appliance.lab.accuracy import faces
 from appliance.lab.accuracy.faces import Vectors, measure
+from appliance.lab.people import photos_by_person
 from appliance.vision import models
+from appliance.vision.examine import open_examiner
 
 
 def _vectors(people: int, likeness: float, dimension: int = 64, seed: int = 0) -> Vectors:
@@ -93,14 +95,6 @@ def test_people_with_one_picture_each_cannot_be_found_and_that_is_said() -> None
         measure(alone, 10)
 
 
-def test_a_folder_without_people_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LfrError, match="one folder a person"):
-        faces.people_in(tmp_path / "none")
-    (tmp_path / "a").mkdir()
-    with pytest.raises(LfrError, match="no folders with pictures"):
-        faces.people_in(tmp_path)
-
-
 @pytest.fixture
 def installed() -> models.Manifest:
     manifest = models.load_manifest()
@@ -109,11 +103,12 @@ def installed() -> models.Manifest:
     return manifest
 
 
-def test_the_command_measures_a_folder_with_unreadable_pictures_in_it(
+def test_the_command_measures_what_enrolment_takes_and_counts_what_it_refuses(
     installed: models.Manifest, tmp_path: Path
 ) -> None:
     for name in ("astronaut", "hopper"):
-        picture = image_of(installed.path(installed.pictures[name]))
+        picture = cv2.imread(str(installed.path(installed.pictures[name])))
+        assert picture is not None
         folder = tmp_path / name
         folder.mkdir()
         cv2.imwrite(str(folder / "a.jpg"), picture)
@@ -121,13 +116,17 @@ def test_the_command_measures_a_folder_with_unreadable_pictures_in_it(
         (folder / "broken.jpg").write_bytes(b"\xff\xd8 nothing")
         (folder / "empty.png").touch()
         (folder / "notes.txt").write_text("not a picture")
+        cv2.imwrite(str(folder / "unsharp.jpg"), cv2.GaussianBlur(picture, (0, 0), 9))
+        beside = np.hstack([picture, picture])
+    cv2.imwrite(str(tmp_path / "hopper" / "two.jpg"), beside)
     cv2.imwrite(str(tmp_path / "hopper" / "wall.png"), np.full((80, 80, 3), 99, np.uint8))
     from appliance.cli.evaluate import app
 
     outcome = CliRunner().invoke(app, ["faces", str(tmp_path), "--watchlist-size", "1", "--provider", "cpu", "--json"])
     assert outcome.exit_code == 0, outcome.output
     result = json.loads(outcome.stdout)
-    assert (result["people"], result["pictures"], result["pictures_without_face"]) == (2, 9, 5)
+    assert (result["people"], result["pictures"], result["pictures_without_face"]) == (2, 12, 5)
+    assert (result["pictures_refused"], result["refused_for"]) == (3, {"too blurred": 2, "several faces": 1})
     assert result["at_threshold"]["tpir"] == 1
     assert result["at_threshold"]["fpir"] == 0
     assert result["models"]["embedder"] == "mobilefacenet@87aacdfe5751"
@@ -137,8 +136,10 @@ def test_the_manifests_threshold_keeps_strangers_out_and_finds_most(installed: m
     folder = os.environ.get("LFR_TEST_DATA")
     if not folder:
         pytest.skip("set LFR_TEST_DATA to the folder that holds faces/")
-    people = [pictures[:2] for pictures in faces.people_in(Path(folder) / "faces") if len(pictures) > 1][::40]
-    vectors, _ = faces.embed_people(people, installed, provider="cpu")
+    photos = photos_by_person(Path(folder) / "faces").values()
+    people = [pictures[:2] for pictures in photos if len(pictures) > 1][::40]
+    make = functools.partial(open_examiner, installed, "centerface", "mobilefacenet")
+    vectors, _ = faces.embed_people(people, make)
     result = measure(vectors, 11, threshold=installed.embedder("mobilefacenet").threshold)
     assert result.at_threshold is not None
     assert result.at_threshold.fpir == 0

@@ -1,7 +1,6 @@
 """The street shows faces that the detector finds, tells truly whose they are, and is the same each time."""
 
 import hashlib
-import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -11,13 +10,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from present import image_of
 
 from appliance.camera.sources.open import open_source
 from appliance.config.live import Camera
-from appliance.core.errors import SourceUnusable
-from appliance.lab.simulation.portraits import list_people
-from appliance.lab.simulation.street import list_passes
+from appliance.lab.simulation.ground_truth import list_passes
 from appliance.vision.detector import open_detector
 from appliance.vision.models import load_manifest
 
@@ -101,58 +97,12 @@ def test_each_person_passes_once_between_the_times_that_the_passes_tell() -> Non
         assert np.mean(heights[:6]) < 0.5 * max(heights)
 
 
-def test_a_loop_never_ends_and_nobody_is_in_the_street_twice() -> None:
-    source = "street:?people=2&loop=1&seconds=60&gap=0.5&seed=9"
-    passes = list_passes(source)
-    assert len(passes) >= 6
-    for person in ("astronaut", "hopper"):
-        own = [one for one in passes if one.person == person]
-        assert all(earlier.leave_s < later.enter_s for earlier, later in itertools.pairwise(own))
-    assert max(one.leave_s for one in passes) <= 60
-    with pytest.raises(SourceUnusable, match="never ends"):
-        list_passes("street:?loop=1")
-    assert list_passes("street:?loop=1", until_s=30)
-
-
 def test_somebody_in_front_hides_those_behind() -> None:
     visible = [
         one.visible for frame in frames("street:?people=6&size=640x360&fps=5&gap=0.3&seed=3") for one in frame.truth
     ]
     assert min(visible) < 0.5
     assert np.mean(np.array(visible) > 0.95) > 0.5
-
-
-def test_people_come_from_a_folder_in_the_order_and_with_the_photo_that_is_asked_for(tmp_path: Path) -> None:
-    portraits = {name: image_of(photos[0]) for name, photos in list_people(None).items()}
-    for name, image in portraits.items():
-        (tmp_path / name).mkdir()
-        for number in (1, 2):
-            cv2.imwrite(str(tmp_path / name / f"{name}_{number}.png"), image)
-    (tmp_path / "nobody").mkdir()
-    source = f"street:?faces={tmp_path}&order=hopper,astronaut,hopper"
-    passes = list_passes(source)
-    assert [one.person for one in passes] == ["hopper", "astronaut", "hopper"]
-    assert {one.photo.name for one in passes} == {"hopper_2.png", "astronaut_2.png"}
-    assert list_passes(f"{source}&photo=first")[0].photo.name == "hopper_1.png"
-    names = tmp_path / "names.txt"
-    names.write_text("astronaut\n\nhopper\n")
-    assert [one.person for one in list_passes(f"street:?faces={tmp_path}&order=@{names}")] == ["astronaut", "hopper"]
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ("faces=/no/such/folder", "/no/such/folder cannot be read"),
-        ("order=nemo", "nobody is called nemo"),
-        ("peeple=3", "no option 'peeple'.*people=how many pass"),
-        ("photo=best", "must be first or last or random"),
-        ("people=0", "a number from 1"),
-        ("order=@/no/such/file", "cannot be read as a list"),
-    ],
-)
-def test_a_street_that_cannot_be_says_why(options: Any, said: Any) -> None:
-    with pytest.raises(SourceUnusable, match=said):
-        open_source(Camera(name="street", source=f"street:?{options}"))
 
 
 def test_a_street_in_real_time_takes_as_long_as_it_says() -> None:
