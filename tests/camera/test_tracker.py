@@ -8,8 +8,9 @@ import pytest
 
 from appliance.camera.tracker import MAX_TRACKS, Tracker
 from appliance.core.types import Faces
+from appliance.lab.simulation.ground_truth import list_passes
 from appliance.lab.simulation.portraits import list_people
-from appliance.lab.simulation.street import list_passes, open_street
+from appliance.lab.simulation.street import open_street
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -203,7 +204,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, list[tuple[fl
     reader.open()
     frames = []
     while reader.advance():
-        boxes = [one.box_xyxy for one in reader.seen() if one.visible > 0.6]
+        boxes = [one.box_xyxy for one in reader.in_view() if one.visible > 0.6]
         boxes = [box for box in boxes if np.sqrt((box[2] - box[0]) * (box[3] - box[1])) > 30]
         array = np.array(boxes, np.float32).reshape(-1, 4)
         score = np.full(len(boxes), 0.9, np.float32)

@@ -44,7 +44,7 @@ def test_an_act_that_the_hub_refuses_for_good_is_counted_and_holds_up_no_other()
     async def story() -> None:
         queue = AuditQueue(send)
         for name in ("a", "b", "c"):
-            queue.must({"act": name})
+            queue.add({"act": name})
         task = asyncio.create_task(queue.run())
         await queue.drain(2)
         task.cancel()

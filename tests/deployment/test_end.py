@@ -20,6 +20,7 @@ from appliance.audit.act import APPLIANCE
 from appliance.audit.acts import DeploymentStart
 from appliance.audit.record import AuditRecord
 from appliance.core.errors import AuthorityError, FileError
+from appliance.core.files import overwrite_and_remove
 from appliance.deployment import end, running
 from appliance.deployment.ending import certificate, destroy, remains
 from appliance.deployment.ending.search import scan
@@ -177,7 +178,7 @@ def test_a_read_only_key_behind_a_link_is_destroyed_with_the_link(on_disk: Any, 
 
 
 def test_what_cannot_be_destroyed_is_said_and_tried_again(on_disk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = destroy.overwrite_and_remove
+    real = overwrite_and_remove
 
     def failing(path: Path) -> Any:
         if path == on_disk.watchlist.file:

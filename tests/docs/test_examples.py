@@ -19,6 +19,7 @@ from alerts_material import alert, decision, pictures, running, settings, short_
 from appliance.alerts.journal import Journal
 from appliance.cli import app, commands
 from appliance.config import live
+from appliance.core.telemetry import Meter
 from appliance.stream.client import HubClient
 from appliance.stream.outbox import Outbox
 
@@ -166,7 +167,7 @@ def follower(folder: Path, talkative: None) -> Iterator[Follower]:
 
 
 def put(folder: Path, count: int) -> None:
-    with Outbox(f"ipc://{folder}/hub", "north") as outbox:
+    with Outbox(f"ipc://{folder}/hub", "north", Meter()) as outbox:
         for _ in range(count):
             outbox.send_alert(alert(), pictures())
         assert outbox.drained(10)

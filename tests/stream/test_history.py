@@ -11,6 +11,7 @@ from appliance.alerts.event import Event
 from appliance.alerts.journal import Journal
 from appliance.config import live as configuration
 from appliance.core.errors import JournalError
+from appliance.core.telemetry import Meter
 from appliance.stream import history
 from appliance.stream.outbox import Outbox
 
@@ -68,7 +69,7 @@ def test_with_neither_it_is_the_journal_that_is_missed(config: Any) -> None:
 
 def test_what_follows_joins_what_was_there_without_a_gap_and_without_a_second_time(config: Any, folder: Path) -> None:
     journaled(folder / "state", 3)
-    with running(settings(folder)) as hub, Outbox(hub.settings.cameras, "north") as box:
+    with running(settings(folder)) as hub, Outbox(hub.settings.cameras, "north", Meter()) as box:
         items = history.and_on(config, 1)
         assert numbers(items, 2) == [2, 3]
         box.send_alert(alert(), pictures())

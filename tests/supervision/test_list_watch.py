@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from appliance.audit.record import AuditRecord
 from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
 from appliance.deployment.list_facts import OpenedList, UsedList
@@ -19,7 +20,6 @@ class Lists:
 
     def __init__(self) -> None:
         self.opened: list[tuple[set[str], set[str] | None]] = []
-        self.acts: list[tuple[str, dict[str, Any]]] = []
         self.lies = False
 
     def open_list(self, path: Path) -> OpenedList:
@@ -48,7 +48,7 @@ def watch(tmp_path: Path, lists: Lists) -> ListWatch:
     runtime.mkdir()
     (tmp_path / "list.lfrw").write_text("5 N-1 N-2")
     port: Any = lists
-    return ListWatch(tmp_path / "list.lfrw", runtime, port)
+    return ListWatch(tmp_path / "list.lfrw", runtime, port, AuditRecord(tmp_path / "state"))
 
 
 def test_the_first_list_is_copied_for_the_cameras_and_recorded(watch: ListWatch, lists: Lists) -> None:
@@ -80,7 +80,8 @@ def test_a_refused_file_leaves_the_accepted_one_and_is_recorded_once(watch: List
     assert watch.accepted.read_text() == "5 N-1 N-2"
     assert watch.facts is not None
     assert watch.facts.sequence == 5
-    assert lists.acts == [("watchlist.refused", {"reason": "It was altered."})]
+    written = [(line.act, line.details) for line in AuditRecord(watch.source.parent / "state").records()]
+    assert written == [("watchlist.refused", {"reason": "It was altered."})]
     watch.source.write_text("5 N-1 N-2")
     assert not any(watch.poll() for _ in range(3)), "the accepted list came back: no change"
     assert watch.refused == ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from appliance.config.live import Models
+from appliance.config.sections import Models
 from appliance.core.errors import ProviderError
 from appliance.supervision import provider_proof
 from appliance.supervision.own_process import ProcessLost

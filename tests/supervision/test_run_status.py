@@ -11,8 +11,9 @@ from fake_process import FakeProcess
 from appliance.config.live import Config, parse
 from appliance.core.heartbeat import Heartbeat
 from appliance.core.telemetry import Meter
+from appliance.deployment.authority import Window
 from appliance.lab.simulation.scenario import document
-from appliance.supervision.deployment_port import GuardFacts, Window
+from appliance.supervision.deployment_port import GuardFacts
 from appliance.supervision.health import CameraView
 from appliance.supervision.metrics import CounterTotals
 from appliance.supervision.run_status import CODES, RunStatus

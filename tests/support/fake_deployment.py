@@ -91,7 +91,7 @@ class FakeRooms:
         (self.folder / "tally.json").write_text(json.dumps(seen))
 
     def uncertain_base(self) -> int:
-        return self.scenario.get("uncertain_base", 0)
+        return int(self.scenario.get("uncertain_base", 0))
 
     def guard(self, people_seen: int, uncertain: int) -> GuardFacts:
         after = self.scenario.get("guard_after_s")

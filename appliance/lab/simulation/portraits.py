@@ -89,7 +89,7 @@ def cut_head(portrait: Path) -> Head:
     except OSError as error:
         raise SourceUnusable(f"{portrait} cannot be read: {error.strerror}.") from None
     except Unreadable as error:
-        raise SourceUnusable(f"{portrait} cannot be used: {error.reason}.", error.remedy) from None
+        raise SourceUnusable(f"{portrait} cannot be used: {error.problem}.", error.remedy) from None
     found = find_faces(photo.image_bgr, *_detector())
     if found.chosen is None:
         raise SourceUnusable(f"{portrait} shows no face that the detector finds.", "Take another photo.")

@@ -12,6 +12,7 @@ from appliance.alerts.messages import Alert, Decision, PreviewHeader, Status
 from appliance.console.officer.feed import Feed
 from appliance.console.officer.pictures import Pictures
 from appliance.core.errors import StreamError, UnknownAlert
+from appliance.core.telemetry import Meter
 from appliance.stream.outbox import Outbox
 
 OWN = [picture("scene"), picture("face"), picture("photo")]
@@ -85,7 +86,7 @@ class Fetching:
 
 def put(hub: Any, *made: Alert) -> None:
     """Let a camera send alerts, and wait until the hub has them."""
-    with Outbox(hub.settings.cameras, "north") as outbox:
+    with Outbox(hub.settings.cameras, "north", Meter()) as outbox:
         for one in made:
             outbox.send_alert(one, OWN)
         assert outbox.drained(10)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from appliance.audit.record import Act
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import End, WatchlistOpen, act_of
 from appliance.deployment.ending import certificate
 from appliance.deployment.list_facts import UsedList
 from appliance.deployment.store import Store
@@ -21,7 +22,7 @@ def store(config: Any) -> Store:
 
 
 def act(store: Store, name: str, **details: Any) -> None:
-    store.audit.append(Act(act=name, by="PS Roy", details=details))
+    store.audit.append(act_of(name, details), "PS Roy")
 
 
 def wipe(store: Store, path: Path, stage: str, what: str = "sealing key") -> None:
@@ -101,7 +102,7 @@ def test_a_search_that_could_not_look_for_the_destroyed_key_says_so(config: Any,
 
 def test_lists_are_told_by_digest_sequence_and_entries_only_and_read_back(config: Any, store: Store, now: Any) -> None:
     used = UsedList(digest="d" * 64, sequence=3, opened_at=now, entries=500, blue_ids=("BLUE-1",), builder="B. Builder")
-    store.update(lambda state: state.with_list(used), "watchlist.open", "appliance")
+    store.update(lambda state: state.with_list(used), WatchlistOpen(digest="d", entries=500), APPLIANCE)
     made = certificate.write(config, store, now)
     document = json.loads(certificate.paths(config)[0].read_text())
     assert list(document["lists"][0]) == ["digest", "sequence", "entries", "opened_at"]
@@ -124,7 +125,7 @@ def test_a_certificate_that_cannot_be_read_is_none(config: Any, store: Store, co
 def test_times_and_reason_are_those_of_the_state(config: Any, store: Store, now: Any) -> None:
     told = {"phase": "ended", "end_begun_at": now, "ended_at": now + timedelta(seconds=2), "end_by": "A. Shah",
             "end_reason": "over", "purge_at": now + timedelta(hours=24)}  # fmt: skip
-    store.update(lambda state: state.model_copy(update=told), "end", "appliance")
+    store.update(lambda state: state.model_copy(update=told), End(deployment="croydon-1", complete=True), APPLIANCE)
     made = certificate.build(config, store)
     assert (made.begun_at, made.by, made.reason) == (now, "A. Shah", "over")
     assert made.alerts_kept_until == now + timedelta(hours=24)

@@ -34,10 +34,10 @@ def test_the_full_part_does_hold_who_decided() -> None:
 
 
 def test_an_alert_whose_journal_is_purged_still_has_its_decisions() -> None:
-    made = DecisionRow(alert="a", kind="operator", value="match", by="PC Lee", at="2026-11-21T10:00:00Z")
+    made = DecisionRow(id="d-1", alert="a", kind="operator", value="match", by="PC Lee", at="2026-11-21T10:00:00Z")
     row = AlertRow(id="a", decisions=[made])
     assert (row.captured_at, row.score) == ("", None)
-    assert AlertRow.model_validate_json(row.model_dump_json()) == row
+    assert "d-1" not in row.model_dump_json()
 
 
 @pytest.mark.parametrize(

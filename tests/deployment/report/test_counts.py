@@ -1,12 +1,13 @@
 """The counts outlive what they were counted from, and never fall."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance.alerts.journal import Journal
-from appliance.audit.record import Act
+from appliance.audit.acts import act_of
 from appliance.core.errors import FileError, JournalError
 from appliance.deployment.report import counts
 from appliance.deployment.store import Store
@@ -63,7 +64,7 @@ def test_a_hub_that_is_about_to_purge_is_not_held_up_by_a_disk_that_is_full(
     config: Any, journal: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
-        raise FileError("figures.json cannot be written: No space left on device.")
+        raise FileError(Path("figures.json"), "written", OSError(28, "No space left on device"))
 
     monkeypatch.setattr(counts, "write_private", full)
     counts.keep(config)
@@ -82,8 +83,8 @@ def test_how_long_a_decision_took_is_known_from_the_record_when_its_alert_is_pur
     store.take_up(config)
     for name, took in (("d-1", 2.0), ("d-2", 9.0)):
         details = {"decision": name, "alert": "a", "seconds_taken": took}
-        store.audit.append(Act(act="decision.operator", by="PC Lee", details=details))
-    store.audit.append(Act(act="decision.undo", by="PC Lee", details={"decision": "d-3", "undoes": "d-2"}))
+        store.audit.append(act_of("decision.operator", details), "PC Lee")
+    store.audit.append(act_of("decision.undo", {"decision": "d-3", "alert": "a", "undoes": "d-2"}), "PC Lee")
     found = counts.gather(config).seconds["operator"]
     assert (found.n, found.median_s, found.slowest_tenth_s) == (1, 2.0, 2.0)
 
@@ -92,7 +93,7 @@ def test_walks_that_were_found_stay_found(config: Any, journal: Any, now: Any) -
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     walk = {"entry": "BLUE-1", "camera": "north", "at": now - timedelta(minutes=20), "deployment": "croydon-1"}
-    n = store.audit.append(Act(act="blue.walk", by="PS Roy", details=walk)).n
+    n = store.audit.append(act_of("blue.walk", walk), "PS Roy").n
     assert counts.freeze(config).walks_found == [n]
     with Journal.open(config.alerts.state_dir) as book:
         book.purge(now + timedelta(hours=1))

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from appliance.audit.record import Act, AuditRecord
+from appliance.audit.act import APPLIANCE
+from appliance.audit.acts import act_of
+from appliance.audit.record import AuditRecord
 from appliance.deployment.report import incidents
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -18,7 +20,7 @@ def record(tmp_path: Any) -> Any:
 
     def write(*acts: tuple[str, float, dict[str, Any]]) -> incidents.Incidents:
         for act, minutes, details in acts:
-            audit.append(Act(act=act, by="appliance", at=START + timedelta(minutes=minutes), details=details))
+            audit.append(act_of(act, details), APPLIANCE, START + timedelta(minutes=minutes))
         return incidents.read(incidents.of_deployment(audit, "croydon-1"))
 
     return write

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from vision_networks import planted_network
 
-from appliance.config.live import Models
+from appliance.config.sections import Models
 from appliance.lab.bench.frame import PairedSession, frames_of, measure_pipeline, strangers
 
 
