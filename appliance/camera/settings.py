@@ -1,0 +1,33 @@
+"""What a camera's process needs to know, in one value that can be handed to a spawned process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from appliance.config.live import Camera, Matching, Models, Redaction, WatchlistFile
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """Everything that a camera's process is told when it is spawned."""
+
+    camera: Camera
+    models: Models
+    matching: Matching
+    redaction: Redaction
+    watchlist: WatchlistFile
+    deployment: str
+    location: str
+    runtime: Path
+    run_id: str
+    """Time-ordered (`alerts.messages.new_id`): the beginning of the run is also that of every recording read at pace
+    `fast`, so that a camera that is restarted gives its alerts the same moments and identifiers as before."""
+    ends: datetime
+    min_sequence: int = 0
+
+    @property
+    def process(self) -> str:
+        """The name of the process in logs, metrics and heartbeats."""
+        return f"camera/{self.camera.name}"
