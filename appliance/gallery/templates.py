@@ -75,10 +75,13 @@ class Templates:
         k
             At most the number of people; m is at least `needed(k)`.
         """
+        people = self.owners[nearest]
+        if self._most == 1:  # nobody can come twice
+            best = people[:, :k]
+            return Candidates(self.ids[best], np.ones(best.shape, np.int32), np.clip(scores[:, :k], -1, 1))
         ids = np.full((len(nearest), k), "", object)
         photos = np.zeros(ids.shape, np.int32)
         similar = np.full(ids.shape, -1, np.float32)
-        people = self.owners[nearest]
         first = np.ones(people.shape, bool)
         for column in range(1, people.shape[1]):
             first[:, column] = (people[:, :column] != people[:, column : column + 1]).all(axis=1)
