@@ -13,9 +13,9 @@ from appliance.deployment.state import Store
 from appliance.doctor import cameras, machine
 from appliance.doctor.findings import Finding, guarded
 from appliance.gallery.watchlist.sealed import PAGE_SUFFIX, WatchlistPolicy, open_sealed
-from appliance.supervision.health import gpu_present
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
+from appliance.vision.gpu import gpu_present
 from appliance.vision.models import Manifest, load_manifest, read_ready
 
 LOOK_S = 2.5

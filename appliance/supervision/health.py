@@ -126,11 +126,6 @@ class CameraView:
         )
 
 
-def gpu_present() -> bool:
-    """Whether an NVIDIA driver answers on this machine, whatever runs on it."""
-    return Path("/dev/nvidiactl").exists() or Path("/proc/driver/nvidia/version").exists()
-
-
 def camera_degradations(views: list[CameraView], gpu: bool) -> Iterator[Degradation]:
     """What is wrong with cameras, each in a sentence."""
     for view in views:

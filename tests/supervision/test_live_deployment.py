@@ -22,7 +22,7 @@ from appliance.gallery.watchlist.sealed import seal
 from appliance.security.keys import load_signer, new_appliance_keys
 from appliance.supervision.list_watch import ListWatch
 from appliance.supervision.live_deployment import LiveDeployment
-from appliance.vision.engine import gpu_present
+from appliance.vision.gpu import gpu_present
 from appliance.vision.models import load_manifest
 
 
