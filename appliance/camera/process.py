@@ -138,8 +138,9 @@ class CameraProcess:
 
     def run(self) -> None:
         """Work until the source or the window ends, or until told to stop; then hand over what is left and wipe."""
-        source = open_source(self._settings.camera, started_at=made_at(self._settings.run_id))
-        log.info("camera is ready", source=self._settings.camera.safe_source, provider=self._provider)
+        settings = self._settings
+        source = open_source(settings.camera, started_at=made_at(settings.run_id), simulated=settings.simulated)
+        log.info("camera is ready", source=settings.camera.safe_source, provider=self._provider)
         over = False
         try:
             while not (over or self._stop.is_set()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class CameraSettings:
     `fast`, so that a camera that is restarted gives its alerts the same moments and identifiers as before."""
     ends: datetime
     min_sequence: int = 0
+    simulated: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of source that a room above offers: see `camera.sources.open.open_source`."""
 
     @property
     def process(self) -> str:

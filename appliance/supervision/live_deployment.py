@@ -6,6 +6,7 @@ See `supervision.deployment_port.DeploymentPort`, which this implements.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import structlog
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import new_id
 from appliance.audit.record import IDS_PER_LINE, record_change, sink
+from appliance.camera.settings import CameraSettings
 from appliance.config.live import Config
 from appliance.core.clock import utc_now
 from appliance.core.errors import AuthorityError, JournalError, LfrError
@@ -25,7 +27,7 @@ from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
 from appliance.stream.settings import HubSettings
 from appliance.supervision.deployment_port import GuardFacts, ListFacts, Window
 from appliance.supervision.provider_proof import prove_provider
-from appliance.supervision.workers import Recipe, WorkerSpec
+from appliance.supervision.workers import WorkerSpec
 from appliance.vision.models import EmbedderEntry, load_manifest, read_ready
 
 log = structlog.get_logger()
@@ -39,14 +41,23 @@ class LiveDeployment:
     ----------
     config
         The configuration.
-    demo_token
-        Signs the demo's browser in, once; see `console.settings`.
+    console
+        How the console's process is made, from the runtime folder; a room above knows. None: there is no console.
+    simulated
+        Kinds of source that a room above offers: see `camera.sources.open.open_source`.
     """
 
-    def __init__(self, config: Config, *, demo_token: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        console: Callable[[Path], WorkerSpec | None] | None = None,
+        simulated: Mapping[str, str] | None = None,
+    ) -> None:
         self.config = config
         self.run_id = new_id()
-        self._demo_token = demo_token
+        self._console = console
+        self._simulated = dict(simulated or {})
         self._store = Store(config.alerts.state_dir)
         self._embedder: EmbedderEntry | None = None
         self._detector_ref = ""
@@ -246,12 +257,8 @@ class LiveDeployment:
         return WorkerSpec("hub", "appliance.stream.hub:serve", settings)
 
     def console_spec(self, runtime: Path) -> WorkerSpec | None:
-        """The console, a room above this one: named, never imported."""
-        if self.config.console is None:
-            return None
-        given = {"config": self.config, "runtime": runtime, "demo_token": self._demo_token}
-        recipe = Recipe("appliance.console.settings:ConsoleSettings.from_config", given)
-        return WorkerSpec("console", "appliance.console.server:serve", recipe)
+        """The console, a room above this one: as it was given."""
+        return self._console(runtime) if self._console is not None else None
 
     def camera_spec(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
         """A camera that opens the accepted copy of the list."""
@@ -262,20 +269,20 @@ class LiveDeployment:
             update={"file": sealed, "builders": section.builders_dir, "approvers": section.approvers_dir}
         )
 
-        def settings() -> Recipe:
-            given = {
-                "camera": camera,
-                "models": self.config.models,
-                "matching": self.config.matching,
-                "redaction": self.config.redaction,
-                "watchlist": sealed_list,
-                "deployment": self._id,
-                "location": self.config.deployment.location,
-                "runtime": runtime,
-                "run_id": self.run_id,
-                "ends": authority.window(self.config, self._store.peek()).ends,
-            }
-            return Recipe("appliance.camera.process:CameraSettings", given)
+        def settings() -> CameraSettings:
+            return CameraSettings(
+                camera=camera,
+                models=self.config.models,
+                matching=self.config.matching,
+                redaction=self.config.redaction,
+                watchlist=sealed_list,
+                deployment=self._id,
+                location=self.config.deployment.location,
+                runtime=runtime,
+                run_id=self.run_id,
+                ends=authority.window(self.config, self._store.peek()).ends,
+                simulated=self._simulated,
+            )
 
         return WorkerSpec(f"camera/{name}", "appliance.camera.process:serve", settings)
 

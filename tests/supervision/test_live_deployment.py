@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from appliance.gallery.watchlist.sealed import seal
 from appliance.security.keys import load_signer, new_appliance_keys
 from appliance.supervision.list_watch import ListWatch
 from appliance.supervision.live_deployment import LiveDeployment
+from appliance.supervision.workers import WorkerSpec
 from appliance.vision.gpu import gpu_present
 from appliance.vision.models import load_manifest
 
@@ -207,9 +209,23 @@ def test_the_end_destroys_list_and_key_and_a_late_start_finds_it_over(live: Any)
 
 def test_worker_specs_name_rooms_above_without_importing_them(live: Any, tmp_path: Path) -> None:
     spec = live.camera_spec("north", tmp_path, tmp_path / "accepted.lfrw")
-    recipe = spec.settings()
-    assert recipe.given["watchlist"].file == tmp_path / "accepted.lfrw"
-    assert recipe.given["watchlist"].builders_dir == live.config.watchlist.builders_dir
-    assert recipe.make().process == spec.name
+    settings = pickle.loads(pickle.dumps(spec.settings()))
+    assert settings.watchlist.file == tmp_path / "accepted.lfrw"
+    assert settings.watchlist.builders_dir == live.config.watchlist.builders_dir
+    assert settings.process == spec.name
     assert live.console_spec(tmp_path) is None
     assert live.hub_spec(tmp_path).settings.deployment == "test"
+
+
+def test_what_rooms_above_offer_is_handed_to_the_processes(live: Any, tmp_path: Path) -> None:
+    console = WorkerSpec("console", "fake:serve")
+    asked: list[Path] = []
+
+    def make_console(runtime: Path) -> WorkerSpec:
+        asked.append(runtime)
+        return console
+
+    made = LiveDeployment(live.config, console=make_console, simulated={"street": "some.lab:open"})
+    assert made.console_spec(tmp_path) is console
+    assert asked == [tmp_path]
+    assert made.camera_spec("north", tmp_path, tmp_path).settings().simulated == {"street": "some.lab:open"}

@@ -25,6 +25,7 @@ from appliance.gallery.port import Gallery
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.gallery import open_gallery
 from appliance.gallery.watchlist.sealed import Watchlist
+from appliance.lab.simulation.sources import SIMULATED
 from appliance.vision import models as manifests
 from appliance.vision.detector import OnnxDetector
 from appliance.vision.embedder import OnnxEmbedder
@@ -113,7 +114,7 @@ def frames_of(source: str, seconds: float) -> list[Frame]:
     from appliance.camera.sources.open import open_source
 
     camera = Camera(name="bench", source=source, pace="fast")
-    opened = open_source(camera)
+    opened = open_source(camera, simulated=SIMULATED)
     frames: list[Frame] = []
     try:
         while (frame := opened.read(5.0)) is not None and (frame.media_s or 0.0) < seconds:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from appliance.camera.sources.stills import IMAGE_SUFFIXES, read_image
+from appliance.camera.sources.image_folder import IMAGE_SUFFIXES, read_image
 from appliance.core.errors import LfrError, SourceUnusable
 from appliance.core.types import FaceDetector, Faces, Float32, Image
 from appliance.vision.detector import open_detector

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from appliance.camera.sources.address import Options
+from appliance.camera.sources.options import SourceOptions
 from appliance.core.errors import SourceUnusable
 from appliance.core.types import Image
 from appliance.lab.simulation.pedestrians import (
@@ -403,7 +403,7 @@ def _settings(source: str) -> _Settings:
     head = source.partition("?")[0]
     if head.lower() != "street:":
         raise SourceUnusable(f"{source} is not a street.", "It looks like street:?people=8&seed=1.")
-    options = Options("street:", query, ALLOWED)
+    options = SourceOptions("street:", query, ALLOWED)
     seed = options.whole("seed", 1, 0, 2**31)
     return _Settings(
         view=View(options.size("size", (1280, 720))),
@@ -419,7 +419,7 @@ def _settings(source: str) -> _Settings:
     )
 
 
-def _people(options: Options, seed: int) -> tuple[tuple[str, Path], ...]:
+def _people(options: SourceOptions, seed: int) -> tuple[tuple[str, Path], ...]:
     folder = Path(options.text("faces")).expanduser() if options.text("faces") else None
     known = list_people(folder)
     which = options.choice("photo", "last", ("first", "last", "random"))

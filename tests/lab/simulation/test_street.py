@@ -16,6 +16,7 @@ from appliance.camera.sources.open import open_source
 from appliance.config.live import Camera
 from appliance.core.errors import SourceUnusable
 from appliance.lab.simulation.portraits import list_people
+from appliance.lab.simulation.sources import SIMULATED
 from appliance.lab.simulation.street import list_passes
 from appliance.vision.detector import open_detector
 from appliance.vision.models import load_manifest
@@ -32,7 +33,7 @@ def _one_thread() -> Iterator[Any]:
 
 
 def frames(source: Any, pace: Any = "fast") -> Iterator[Any]:
-    with open_source(Camera(name="street", source=source, pace=pace)) as opened:
+    with open_source(Camera(name="street", source=source, pace=pace), simulated=SIMULATED) as opened:
         while (frame := opened.read(5)) is not None:
             yield frame
             opened.release(frame)
@@ -151,7 +152,7 @@ def test_people_come_from_a_folder_in_the_order_and_with_the_photo_that_is_asked
 )
 def test_a_street_that_cannot_be_says_why(options: Any, said: Any) -> None:
     with pytest.raises(SourceUnusable, match=said):
-        open_source(Camera(name="street", source=f"street:?{options}"))
+        open_source(Camera(name="street", source=f"street:?{options}"), simulated=SIMULATED)
 
 
 def test_a_street_in_real_time_takes_as_long_as_it_says() -> None:
