@@ -367,12 +367,8 @@ def _finish(
     header = sealed.seal(
         job.output,
         payload,
-        signer=job.signer,
-        recipient=job.recipient,
-        embedder=embedder_ref,
-        expires=job.expires,
-        deployment=job.deployment,
-        sequence=job.sequence,
+        job.signer,
+        sealed.Terms(job.recipient, embedder_ref, job.expires, job.deployment, job.sequence),
     )
     payload.wipe()
     return BuildResult(

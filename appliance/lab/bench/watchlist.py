@@ -170,10 +170,8 @@ def measure_load(entries: int = 10_000) -> LoadFigures:
         sealed.seal(
             file,
             made_up(entries),
-            signer=keys.load_signer(folder / "builder.key"),
-            recipient=keys.load_recipient(folder / "seal.pub"),
-            embedder="bench@0",
-            expires=utc_now() + timedelta(hours=1),
+            keys.load_signer(folder / "builder.key"),
+            sealed.Terms(keys.load_recipient(folder / "seal.pub"), "bench@0", utc_now() + timedelta(hours=1)),
         )
         # in a process of its own, so that the memory is the list's and not what building it left behind
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
