@@ -14,12 +14,11 @@ import cv2
 import numpy as np
 
 from appliance.alerts.messages import Alert, EntryRef, ModelRefs, TrackRef, new_id
-from appliance.camera.recogniser import AlertPolicy, Candidate, Recogniser
+from appliance.camera.recogniser import AlertPolicy, PossibleMatch, Recogniser
 from appliance.camera.tracker import Track, Tracker
 from appliance.core.telemetry import Meter
 from appliance.core.types import Faces, Float32, Frame, Image
-from appliance.gallery.index import Index
-from appliance.gallery.watchlist.sealed import Watchlist
+from appliance.gallery.port import Gallery
 from appliance.vision import aligner, quality, redactor
 from appliance.vision.ports import FaceDetector, FaceEmbedder
 
@@ -34,19 +33,6 @@ PREVIEW_FACE_PX = 20
 """Smallest faces that are looked for in pictures that leave, pixels; below, nobody can be recognised."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WatchlistGallery:
-    """A watchlist and the index over its templates: replaced together, between two frames."""
-
-    watchlist: Watchlist
-    index: Index
-
-    def wipe(self) -> None:
-        """Overwrite the templates, the portraits and the index's own copy."""
-        self.watchlist.wipe()
-        self.index.wipe()
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What every alert of this camera says about where it comes from."""
@@ -56,6 +42,28 @@ class Identity:
     place: str
     run_id: str
     models: ModelRefs
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a pipeline goes by.
+
+    Attributes
+    ----------
+    gate
+        Which faces are good enough to be embedded.
+    policy
+        When to embed and when to alert.
+    style
+        How faces are redacted.
+    begin_score
+        A face of at least this detector score may begin a track.
+    """
+
+    gate: quality.Gate
+    policy: AlertPolicy
+    style: redactor.Style
+    begin_score: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,12 +91,10 @@ class Pipeline:
     ----------
     detector, embedder
         Models that are warm.
-    gate
-        Which faces are good enough to be embedded.
-    policy
-        When to embed and when to alert.
-    style
-        How faces are redacted.
+    rules
+        What it goes by.
+    identity
+        Of this camera, for its alerts.
     meter
         Counters and stage times go here, labelled with the camera's name.
     """
@@ -97,24 +103,20 @@ class Pipeline:
         self,
         detector: FaceDetector,
         embedder: FaceEmbedder,
-        gate: quality.Gate,
-        policy: AlertPolicy,
+        rules: Rules,
         identity: Identity,
-        style: redactor.Style,
         meter: Meter,
-        begin_score: float = 0.5,
     ) -> None:
         self._detector = detector
         self._embedder = embedder
-        self._gate = gate
+        self._rules = rules
         self._identity = identity
-        self._style = style
         self._meter = meter
-        self._tracker = Tracker(begin_score=begin_score)
-        self._recogniser = Recogniser(policy)
+        self._tracker = Tracker(begin_score=rules.begin_score)
+        self._recogniser = Recogniser(rules.policy)
         self._faces = Faces.empty()
 
-    def process(self, frame: Frame, gallery: WatchlistGallery) -> list[PicturedAlert]:
+    def process(self, frame: Frame, gallery: Gallery) -> list[PicturedAlert]:
         """Recognise the people in a frame. The caller overwrites the frame afterwards.
 
         Of everything that this makes from the frame, only the findings outlive the call.
@@ -143,22 +145,22 @@ class Pipeline:
             scale = min(1.0, width_px / width)
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
             image = _shrunk(frame.image_bgr, size)
-            redactor.redact(image, self._all_boxes(frame) * np.float32(scale), None, self._style)
+            redactor.redact(image, self._all_boxes(frame) * np.float32(scale), None, self._rules.style)
             # Faces too small to be looked for in the frame are found here, where they are to be hidden.
             small = self._detector.detect(image, min_face_px=PREVIEW_FACE_PX)
-            redactor.redact(image, small.boxes_xyxy, None, self._style)
+            redactor.redact(image, small.boxes_xyxy, None, self._rules.style)
             jpg = _jpeg(image, PREVIEW_JPEG_QUALITY)
             image.fill(0)
         return Preview(jpg, sum(not track.continued for track in self._tracker.tracks))
 
     def _recognise(
-        self, frame: Frame, faces: Faces, owners: list[Track | None], gallery: WatchlistGallery, now_s: float
+        self, frame: Frame, faces: Faces, owners: list[Track | None], gallery: Gallery, now_s: float
     ) -> list[PicturedAlert]:
         due = self._recogniser.due(owners, now_s)
         if not due:
             return []
         measured = quality.assess(frame.image_bgr, faces.select(np.array(due)))
-        good = np.where(self._gate.passes(measured), measured.score, 0).astype(np.float32)
+        good = np.where(self._rules.gate.passes(measured), measured.score, 0).astype(np.float32)
         tracks = [track for i in due if (track := owners[i]) is not None]
         chosen = self._recogniser.choose(tracks, good, FACES_A_FRAME)
         if not chosen:
@@ -170,20 +172,20 @@ class Pipeline:
             embeddings = self._embedder.embed(picked)
             picked.fill(0)
         with self._stage("search"):
-            matches = gallery.index.search(embeddings, CANDIDATES)
+            candidates = gallery.search(embeddings, CANDIDATES)
             embeddings.fill(0)
         probes = [tracks[row] for row in chosen]
         for track in probes:
             self._saw(track)
-        candidates = self._recogniser.add(
-            probes, [due[row] for row in chosen], good[chosen], matches, gallery.watchlist.entries, now_s
+        matches = self._recogniser.add(
+            probes, [due[row] for row in chosen], good[chosen], candidates, gallery.entry, now_s
         )
-        return [self._finding(frame, faces, candidate, gallery) for candidate in candidates]
+        return [self._finding(frame, faces, match, gallery) for match in matches]
 
-    def _finding(self, frame: Frame, faces: Faces, candidate: Candidate, gallery: WatchlistGallery) -> PicturedAlert:
-        entry = candidate.entry
+    def _finding(self, frame: Frame, faces: Faces, match: PossibleMatch, gallery: Gallery) -> PicturedAlert:
+        entry = match.entry
         with self._stage("redact"):
-            scene, face_jpg, box = self._pictures(frame, faces, candidate.face)
+            scene, face_jpg, box = self._pictures(frame, faces, match.face)
             scene_jpg = _jpeg(scene, JPEG_QUALITY)
             scene_wh = (scene.shape[1], scene.shape[0])
             scene.fill(0)
@@ -201,24 +203,24 @@ class Pipeline:
                 label=entry.label,
                 warnings=entry.warnings,
             ),
-            score=round(candidate.score, 4),
-            threshold=candidate.threshold,
-            track=TrackRef(id=candidate.track.id, first_seen=candidate.track.first_seen_utc, frames=candidate.frames),
+            score=round(match.score, 4),
+            threshold=match.threshold,
+            track=TrackRef(id=match.track.id, first_seen=match.track.first_seen_utc, frames=match.frames),
             face_xyxy=box,
             scene_wh=scene_wh,
-            watchlist=gallery.watchlist.digest[:12],
+            watchlist=gallery.version[:12],
             models=self._identity.models,
         )
-        return PicturedAlert(alert, scene_jpg, face_jpg, bytes(gallery.watchlist.portraits[candidate.template]))
+        return PicturedAlert(alert, scene_jpg, face_jpg, gallery.picture(entry.id, match.photo))
 
     def _pictures(self, frame: Frame, faces: Faces, kept: int) -> tuple[Image, bytes, tuple[int, int, int, int]]:
         """The redacted scene, the face (JPEG) and the face's box in the scene; everybody but `kept` is redacted."""
         scene = frame.image_bgr.copy()
         keep_xyxy = faces.boxes_xyxy[kept]
-        redactor.redact(scene, self._all_boxes(frame), kept, self._style)
+        redactor.redact(scene, self._all_boxes(frame), kept, self._rules.style)
         # A second look, at the picture that is about to leave: what is still a face there is redacted as well.
         again = self._detector.detect(scene, min_face_px=SCENE_FACE_PX)
-        redactor.redact(scene, again.boxes_xyxy, keep_xyxy, self._style)
+        redactor.redact(scene, again.boxes_xyxy, keep_xyxy, self._rules.style)
         portrait = aligner.portrait(scene, faces.landmarks[kept], PORTRAIT_PX)
         face_jpg = _jpeg(portrait, JPEG_QUALITY)
         portrait.fill(0)

@@ -6,28 +6,26 @@ import signal
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import cv2
 import structlog
 
 from appliance.alerts.messages import ModelRefs, PreviewHeader, Sighting, made_at
-from appliance.camera.pipeline import Identity, PicturedAlert, Pipeline, WatchlistGallery
+from appliance.camera.active_gallery import ActiveGallery
+from appliance.camera.pipeline import Identity, PicturedAlert, Pipeline, Rules
 from appliance.camera.recogniser import AlertPolicy
+from appliance.camera.settings import CameraSettings
 from appliance.camera.sources.live import LiveSource
 from appliance.camera.sources.open import FastSource, open_source
-from appliance.config.live import Camera, Matching, WatchlistFile
-from appliance.config.sections import Models, Redaction
+from appliance.config.live import Matching
 from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError, SourceError
 from appliance.core.heartbeat import HeartbeatSender
 from appliance.core.process import die_with_parent
 from appliance.core.telemetry import configure_logging
 from appliance.core.types import Frame
-from appliance.gallery.index import RECALL_WANTED, open_index
-from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
 from appliance.stream.outbox import Outbox
 from appliance.vision import models as manifests
 from appliance.vision.detector import open_detector
@@ -36,35 +34,10 @@ from appliance.vision.quality import Gate
 
 READ_TIMEOUT_S = 0.2
 DRAIN_TIMEOUT_S = 3.0
-RELOAD_RETRY_S = 10.0
 
 log = structlog.get_logger()
 
 Source = LiveSource | FastSource
-
-
-@dataclass(frozen=True, slots=True)
-class CameraSettings:
-    """Everything that a camera's process is told when it is spawned."""
-
-    camera: Camera
-    models: Models
-    matching: Matching
-    redaction: Redaction
-    watchlist: WatchlistFile
-    deployment: str
-    location: str
-    runtime: Path
-    run_id: str
-    """Time-ordered (`alerts.messages.new_id`): the beginning of the run is also that of every recording read at pace
-    `fast`, so that a camera that is restarted gives its alerts the same moments and identifiers as before."""
-    ends: datetime
-    min_sequence: int = 0
-
-    @property
-    def process(self) -> str:
-        """The name of the process in logs, metrics and heartbeats."""
-        return f"camera/{self.camera.name}"
 
 
 def serve(settings: CameraSettings) -> None:
@@ -88,65 +61,6 @@ def serve(settings: CameraSettings) -> None:
         reporter.close()
         raise SystemExit(1) from None
     reporter.close()
-
-
-class ActiveGallery:
-    """The watchlist in use and the one that is being prepared to replace it, off the recognition loop."""
-
-    def __init__(self, settings: CameraSettings, embedder_ref: str) -> None:
-        self._settings = settings
-        self._embedder_ref = embedder_ref
-        self._next: WatchlistGallery | None = None
-        self._thread: threading.Thread | None = None
-        self._retry_s = 0.0
-        self.problem = ""
-        self.current = self._load(settings.min_sequence)
-
-    def offer(self, digest: str, min_sequence: int) -> bool:
-        """Take up a watchlist that is ready, and begin to prepare the one wanted; True when it was changed now.
-
-        Called between two frames, so that no search ever sees half of a list.
-        """
-        if self._next is not None:
-            old, self.current, self._next = self.current, self._next, None
-            old.wipe()
-            return True
-        busy = self._thread is not None and self._thread.is_alive()
-        if digest and digest != self.current.watchlist.digest and not busy and time.monotonic() >= self._retry_s:
-            self._retry_s = time.monotonic() + RELOAD_RETRY_S
-            self._thread = threading.Thread(target=self._prepare, args=(digest, min_sequence), daemon=True)
-            self._thread.start()
-        return False
-
-    def close(self) -> None:
-        """Overwrite the lists in memory."""
-        if self._thread is not None:
-            self._thread.join(2.0)
-        self.current.wipe()
-        if self._next is not None:
-            self._next.wipe()
-
-    def _prepare(self, digest: str, min_sequence: int) -> None:
-        try:
-            gallery = self._load(min_sequence)
-        except LfrError as error:
-            self.problem = str(error)
-            log.error("the changed watchlist is not taken up; the present one stays", problem=self.problem)
-            return
-        if gallery.watchlist.digest != digest:  # the file changed again; the supervisor has not yet checked that one
-            gallery.wipe()
-            return
-        self.problem = ""
-        self._next = gallery
-
-    def _load(self, min_sequence: int) -> WatchlistGallery:
-        section, ours = self._settings.watchlist, self._settings.deployment
-        policy = WatchlistPolicy.of(section, ours, embedder_ref=self._embedder_ref, min_sequence=min_sequence)
-        watchlist = open_sealed(section.file, section.key, policy)
-        index = open_index(watchlist)
-        if index.recall < RECALL_WANTED:
-            log.warning("the search graph misses too much; the exact search is used", recall=round(index.recall, 4))
-        return WatchlistGallery(watchlist, index)
 
 
 class FrameRate:
@@ -201,9 +115,13 @@ class CameraProcess:
         self._pipeline = Pipeline(
             self._detector,
             embedder,
-            # A face of just the wanted size measures a little less in some frames.
-            Gate(min_size_px=0.8 * settings.camera.min_face_px),
-            policy_of(settings.matching, embedder.threshold),
+            Rules(
+                # A face of just the wanted size measures a little less in some frames.
+                Gate(min_size_px=0.8 * settings.camera.min_face_px),
+                policy_of(settings.matching, embedder.threshold),
+                settings.redaction.style,
+                self._detector.match_threshold,
+            ),
             Identity(
                 settings.deployment,
                 self._name,
@@ -211,9 +129,7 @@ class CameraProcess:
                 settings.run_id,
                 ModelRefs(detector=self._detector.ref, embedder=embedder.ref),
             ),
-            settings.redaction.style,
             self._meter,
-            begin_score=self._detector.match_threshold,
         )
         self._outbox = Outbox(f"ipc://{settings.runtime}/hub", self._name, self._meter)
         self._next_preview_s = 0.0
@@ -222,8 +138,9 @@ class CameraProcess:
 
     def run(self) -> None:
         """Work until the source or the window ends, or until told to stop; then hand over what is left and wipe."""
-        source = open_source(self._settings.camera, started_at=made_at(self._settings.run_id))
-        log.info("camera is ready", source=self._settings.camera.safe_source, provider=self._provider)
+        settings = self._settings
+        source = open_source(settings.camera, started_at=made_at(settings.run_id), simulated=settings.simulated)
+        log.info("camera is ready", source=settings.camera.safe_source, provider=self._provider)
         over = False
         try:
             while not (over or self._stop.is_set()):
@@ -248,7 +165,7 @@ class CameraProcess:
         if wanted.stop:
             self._stop.set()
         if self._galleries.offer(wanted.watchlist, wanted.watchlist_min_sequence):
-            log.info("watchlist changed", watchlist=self._galleries.current.watchlist.digest[:12])
+            log.info("watchlist changed", watchlist=self._galleries.current.version[:12])
         frame = source.read(READ_TIMEOUT_S)
         if frame is None:
             if source.state == "failed" and not source.finite:
@@ -312,10 +229,10 @@ class CameraProcess:
             last_frame_age_s=source.last_frame_age_s,
             fps=source.fps,
             provider=self._provider,
-            watchlist=gallery.watchlist.digest,
-            watchlist_entries=len(gallery.watchlist.entries),
-            index_recall=gallery.index.recall,
-            index_kind=gallery.index.kind,
+            watchlist=gallery.version,
+            watchlist_entries=len(gallery),
+            index_recall=gallery.recall,
+            index_kind=gallery.kind,
             pending=self._outbox.pending,
         )
 

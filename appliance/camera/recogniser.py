@@ -6,14 +6,15 @@ frames is the similarity of the mean template, so nothing is lost by letting eac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from appliance.camera.tracker import Track
 from appliance.core.clock import utc_now
-from appliance.core.types import Float32, Matches
+from appliance.core.types import Float32
+from appliance.gallery.port import Candidates
 from appliance.gallery.watchlist.entry import Entry
 
 MAX_ENTRIES_A_TRACK = 32
@@ -60,15 +61,15 @@ class _Evidence:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
+class PossibleMatch:
     """A track that is similar enough to an entry to show it to an officer.
 
     Attributes
     ----------
     face
         Position of the face in the frame's `Faces`.
-    template
-        Position of the entry's most similar template in the watchlist.
+    photo
+        Number of the entry's most similar photo, as in `Candidates.photos`.
     score
         Mean of the best scores of the track against the entry, cosine similarity.
     frames
@@ -78,7 +79,7 @@ class Candidate:
     track: Track
     face: int
     entry: Entry
-    template: int
+    photo: int
     score: float
     threshold: float
     frames: int
@@ -127,44 +128,40 @@ class Recogniser:
         tracks: Sequence[Track],
         faces: Sequence[int],
         quality: Float32,
-        matches: Matches,
-        entries: Sequence[Entry],
+        candidates: Candidates,
+        entry_of: Callable[[str], Entry],
         now_s: float,
-    ) -> list[Candidate]:
+    ) -> list[PossibleMatch]:
         """Take in the scores of the faces just embedded.
 
         Parameters
         ----------
-        tracks, faces, quality, matches
-            One row a face: its track, its position in the frame, its quality `(n,)`, its best entries.
-        entries
-            The watchlist's entries, which `matches.entries` points into.
+        tracks, faces, quality, candidates
+            One row a face: its track, its position in the frame, its quality `(n,)`, whom it resembles.
+        entry_of
+            What is known of a candidate, by id.
         """
-        candidates = []
+        found = []
         today = utc_now().date()
         for row, track in enumerate(tracks):
             evidence = self._evidence.setdefault(track.id, _Evidence())
             evidence.embedded += 1
             evidence.embedded_s = now_s
             evidence.best_quality = max(evidence.best_quality, float(quality[row]))
-            best: Candidate | None = None
-            for entry_row, template, score in zip(
-                matches.entries[row], matches.templates[row], matches.scores[row], strict=True
-            ):
-                if entry_row < 0:
-                    break
-                if entries[int(entry_row)].expired(today):  # at midnight, while the list is in use
+            best: PossibleMatch | None = None
+            for id_, photo, score in candidates.row(row):
+                entry = entry_of(id_)
+                if entry.expired(today):  # at midnight, while the list is in use
                     continue
-                candidate = self._weigh(
-                    evidence, track, faces[row], entries[int(entry_row)], int(template), float(score), now_s
-                )
-                if candidate is not None and (best is None or candidate.score > best.score):
-                    best = candidate
+                mean = self._weigh(evidence, entry, score, now_s)
+                if mean is not None and (best is None or mean > best.score):
+                    threshold = self._policy.threshold_of(entry.category)
+                    best = PossibleMatch(track, faces[row], entry, photo, mean, threshold, evidence.embedded)
             if best is not None:
                 evidence.alerted.add(best.entry.id)
                 self._alerted_s[best.entry.id] = now_s
-                candidates.append(best)
-        return candidates
+                found.append(best)
+        return found
 
     def forget(self, tracks: Sequence[Track]) -> None:
         """Drop the evidence of tracks that ended. Cool-downs stay: there is one an entry at most."""
@@ -176,9 +173,8 @@ class Recogniser:
         known = self._evidence.get(track.id)
         return known.embedded if known else 0
 
-    def _weigh(
-        self, evidence: _Evidence, track: Track, face: int, entry: Entry, template: int, score: float, now_s: float
-    ) -> Candidate | None:
+    def _weigh(self, evidence: _Evidence, entry: Entry, score: float, now_s: float) -> float | None:
+        """The track's score against the entry, this frame's included; None while it is not enough for an alert."""
         scores = evidence.scores.get(entry.id)
         if scores is None:
             if len(evidence.scores) >= MAX_ENTRIES_A_TRACK:
@@ -202,4 +198,4 @@ class Recogniser:
         if last_s is not None and now_s - last_s < self._policy.cooldown_s:
             evidence.alerted.add(entry.id)
             return None
-        return Candidate(track, face, entry, template, mean, threshold, evidence.embedded)
+        return mean

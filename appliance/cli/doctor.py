@@ -56,13 +56,17 @@ def _examine(read: Config, cameras: bool) -> list[Finding]:
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
     from appliance.doctor.examination import LOOK_S, examine
+    from appliance.lab.simulation.sources import SIMULATED
 
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
     ) as bar:
         task = bar.add_task("looking", total=None)
         return examine(
-            read, LOOK_S if cameras else 0.0, lambda what: bar.update(task, description=f"looking at {what}")
+            read,
+            LOOK_S if cameras else 0.0,
+            lambda what: bar.update(task, description=f"looking at {what}"),
+            SIMULATED,
         )
 
 

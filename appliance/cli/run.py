@@ -19,17 +19,21 @@ def run(
     """
     import os
     import sys
+    from functools import partial
 
     from rich.console import Console
 
     from appliance.config import live as configuration
+    from appliance.console.worker import console_worker
     from appliance.core.telemetry import configure_logging
+    from appliance.lab.simulation.sources import SIMULATED
     from appliance.supervision.live_deployment import LiveDeployment
     from appliance.supervision.supervisor import Supervisor
 
     read = configuration.load(config)
     configure_logging("supervisor")
-    supervisor = Supervisor(read, LiveDeployment(read, demo_token=os.environ.pop("LFR_DEMO_TOKEN", None)))
+    console = partial(console_worker, read, demo_token=os.environ.pop("LFR_DEMO_TOKEN", None))
+    supervisor = Supervisor(read, LiveDeployment(read, console=console, simulated=SIMULATED))
     try:
         code = supervisor.run()
     finally:

@@ -1,4 +1,4 @@
-"""The few values that rooms hand to one another: frames, faces and matches."""
+"""The few values that rooms hand to one another: frames and faces."""
 
 from __future__ import annotations
 
@@ -88,26 +88,3 @@ class Frame:
     def wipe(self) -> None:
         """Overwrite the pixels in place."""
         self.image_bgr.fill(0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Matches:
-    """The best candidates of each probe, best first.
-
-    Attributes
-    ----------
-    entries
-        An array of shape `(n, k)`, int32: position of the entry in the watchlist, each at most once a probe;
-        −1 where there are fewer than k.
-    templates
-        An array of shape `(n, k)`, int32: position of that entry's best template (so of its photo); −1 likewise.
-    scores
-        An array of shape `(n, k)`, float32: cosine similarity, −1 to 1; −1 where there is no candidate.
-    """
-
-    entries: Int32
-    templates: Int32
-    scores: Float32
-
-    def __len__(self) -> int:
-        return len(self.scores)

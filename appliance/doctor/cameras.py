@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -57,7 +57,7 @@ class FaceLooker:
         return [float(height) for height in sure.boxes_xyxy[:, 3] - sure.boxes_xyxy[:, 1]]
 
 
-def look(camera: Camera, looker: FaceLooker | None, look_s: float) -> Look:
+def look(camera: Camera, looker: FaceLooker | None, look_s: float, simulated: Mapping[str, str] | None = None) -> Look:
     """Open a camera, look for some seconds, close it.
 
     Raises
@@ -68,7 +68,7 @@ def look(camera: Camera, looker: FaceLooker | None, look_s: float) -> Look:
     seen = Look()
     # A file at pace fast is over before a pause has passed: there, faces are looked for in every frame.
     pause_s, searches = (0.0, sys.maxsize) if camera.pace == "fast" else (look_s / DETECTIONS, DETECTIONS)
-    with open_source(camera) as source:
+    with open_source(camera, simulated=simulated) as source:
         deadline = time.monotonic() + FIRST_FRAME_S
         first = None
         next_search = 0.0
@@ -96,13 +96,23 @@ def look(camera: Camera, looker: FaceLooker | None, look_s: float) -> Look:
 
 
 def cameras(
-    config: Config, looker: FaceLooker | None, look_s: float, seen: Callable[[str], None] = lambda _: None
+    config: Config,
+    looker: FaceLooker | None,
+    look_s: float,
+    seen: Callable[[str], None] = lambda _: None,
+    simulated: Mapping[str, str] | None = None,
 ) -> Iterator[Finding]:
-    """Look through every camera at the same time; `seen` is told each one that is done."""
+    """Look through every camera at the same time; `seen` is told each one that is done.
+
+    Parameters
+    ----------
+    simulated
+        As in `camera.sources.open.open_source`.
+    """
 
     def one(camera: Camera) -> list[Finding]:
         try:
-            return list(judge(camera, look(camera, looker, look_s)))
+            return list(judge(camera, look(camera, looker, look_s, simulated)))
         except LfrError as error:
             return [Finding(f"camera {camera.name}", "fail", error.problem, error.remedy)]
         finally:

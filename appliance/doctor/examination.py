@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 
 from appliance.config.live import Config
@@ -14,9 +14,9 @@ from appliance.doctor import cameras, machine
 from appliance.doctor.findings import Finding, guarded
 from appliance.gallery.watchlist.companions import PAGE_SUFFIX
 from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
-from appliance.supervision.health import gpu_present
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
+from appliance.vision.gpu import gpu_present
 from appliance.vision.models import Manifest, check_ready, load_manifest
 
 LOOK_S = 2.5
@@ -33,10 +33,19 @@ class Doctor:
         How long to look through each camera; 0 leaves the cameras alone.
     step
         Told what is looked at next.
+    simulated
+        Kinds of source that a room above offers: see `camera.sources.open.open_source`.
     """
 
-    def __init__(self, config: Config, look_s: float = LOOK_S, step: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        look_s: float = LOOK_S,
+        step: Callable[[str], None] = lambda _: None,
+        simulated: Mapping[str, str] | None = None,
+    ) -> None:
         self.config = config
+        self._simulated = simulated
         self._look_s = look_s
         self._step = step
         self._now = utc_now()
@@ -153,13 +162,18 @@ class Doctor:
     def _cameras(self) -> Iterator[Finding]:
         if self._look_s > 0:
             yield from cameras.cameras(
-                self.config, self._eye, self._look_s, lambda name: self._step(f"camera {name} is done")
+                self.config, self._eye, self._look_s, lambda name: self._step(f"camera {name} is done"), self._simulated
             )
 
 
-def examine(config: Config, look_s: float = LOOK_S, step: Callable[[str], None] = lambda _: None) -> list[Finding]:
+def examine(
+    config: Config,
+    look_s: float = LOOK_S,
+    step: Callable[[str], None] = lambda _: None,
+    simulated: Mapping[str, str] | None = None,
+) -> list[Finding]:
     """Look at everything that would stop a deployment: see `Doctor`."""
-    return Doctor(config, look_s, step).examine()
+    return Doctor(config, look_s, step, simulated).examine()
 
 
 def _words(span: timedelta) -> str:

@@ -280,12 +280,8 @@ def _finish(job: Job, wanted: Plan, photos: _Photos, embedder: EmbedderEntry) ->
     header = sealed.seal(
         job.output,
         payload,
-        signer=job.signer,
-        recipient=job.recipient,
-        embedder=embedder.ref,
-        expires=job.expires,
-        deployment=job.deployment,
-        sequence=job.sequence,
+        job.signer,
+        sealed.Terms(job.recipient, embedder.ref, job.expires, job.deployment, job.sequence),
     )
     payload.wipe()
     return BuildResult(

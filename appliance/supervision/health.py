@@ -16,6 +16,7 @@ from typing import Literal, cast
 from appliance.alerts.messages import CameraState, Degradation
 from appliance.core.clock import utc_now
 from appliance.core.heartbeat import Heartbeat
+from appliance.gallery.port import RECALL_WANTED
 from appliance.supervision.metrics import PROVIDERS, CounterTotals, Gauge
 from appliance.supervision.workers import Worker
 
@@ -27,7 +28,6 @@ UP_S = 2.0
 CLOSING = timedelta(minutes=15)
 DISK_LOW_BYTES = 1_000_000_000
 DISK_CRITICAL_BYTES = 200_000_000
-RECALL_WANTED = 0.995
 
 
 @dataclass
@@ -124,11 +124,6 @@ class CameraView:
             provider=beat.provider if beat else "",
             restarts=self.worker.restarts,
         )
-
-
-def gpu_present() -> bool:
-    """Whether an NVIDIA driver answers on this machine, whatever runs on it."""
-    return Path("/dev/nvidiactl").exists() or Path("/proc/driver/nvidia/version").exists()
 
 
 def camera_degradations(views: list[CameraView], gpu: bool) -> Iterator[Degradation]:

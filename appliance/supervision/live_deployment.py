@@ -5,6 +5,7 @@ See `supervision.deployment_port.DeploymentPort`, which this implements.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from appliance.supervision.deployment_port import GuardFacts
 from appliance.supervision.list_opening import open_elsewhere
 from appliance.supervision.provider_proof import prove_provider
 from appliance.supervision.worker_specs import LiveSpecs
+from appliance.supervision.workers import WorkerSpec
 from appliance.vision.models import EmbedderEntry, check_ready, load_manifest
 
 log = structlog.get_logger()
@@ -41,13 +43,23 @@ class LiveDeployment:
     ----------
     config
         The configuration.
-    demo_token
-        Signs the demo's browser in, once; see `console.settings`.
+    console
+        How the console's process is made, from the runtime folder; a room above knows. None: there is no console.
+    simulated
+        Kinds of source that a room above offers: see `camera.sources.open.open_source`.
     """
 
-    def __init__(self, config: Config, *, demo_token: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        console: Callable[[Path], WorkerSpec | None] | None = None,
+        simulated: Mapping[str, str] | None = None,
+    ) -> None:
         self.config = config
-        self.specs = LiveSpecs(config, lambda: authority.window(config, self._store.read_unverified()).ends, demo_token)
+        self.specs = LiveSpecs(
+            config, lambda: authority.window(config, self._store.read_unverified()).ends, console, simulated
+        )
         self._store = Store(config.alerts.state_dir)
         self._embedder: EmbedderEntry | None = None
         self._detector_ref = ""

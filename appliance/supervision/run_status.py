@@ -26,6 +26,7 @@ from appliance.supervision.list_watch import ListWatch
 from appliance.supervision.metrics import CounterTotals, Gauge
 from appliance.supervision.summary import CameraSummary, Summary
 from appliance.supervision.workers import Worker
+from appliance.vision.gpu import gpu_present
 
 CODES = (
     "alerts",
@@ -90,7 +91,7 @@ class RunStatus:
     alerts_base: dict[str, int] | None = None
     degraded: tuple[Degradation, ...] = ()
     began_at: float = field(default_factory=time.monotonic)
-    gpu: bool = field(default_factory=health.gpu_present)
+    gpu: bool = field(default_factory=gpu_present)
 
     @property
     def workers(self) -> tuple[Worker, ...]:

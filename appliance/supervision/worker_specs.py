@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from appliance.alerts.messages import new_id
+from appliance.camera.settings import CameraSettings
 from appliance.config.live import Config
 from appliance.deployment.report import counts
 from appliance.stream.settings import HubSettings
-from appliance.supervision.workers import Recipe, WorkerSpec
+from appliance.supervision.workers import WorkerSpec
 
 
 class LiveSpecs:
@@ -21,15 +22,24 @@ class LiveSpecs:
     ----------
     ends
         Asked at each start of a camera: until when it may recognise.
-    demo_token
-        Signs the demo's browser in, once; see `console.settings`.
+    console
+        How the console's process is made, from the runtime folder; a room above knows. None: there is no console.
+    simulated
+        Kinds of source that a room above offers: see `camera.sources.open.open_source`.
     """
 
-    def __init__(self, config: Config, ends: Callable[[], datetime], demo_token: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        ends: Callable[[], datetime],
+        console: Callable[[Path], WorkerSpec | None] | None = None,
+        simulated: Mapping[str, str] | None = None,
+    ) -> None:
         self.run_id = new_id()
         self._config = config
         self._ends = ends
-        self._demo_token = demo_token
+        self._console = console
+        self._simulated = dict(simulated or {})
 
     def hub(self, runtime: Path) -> WorkerSpec:
         """The hub, which keeps the report's counts before it purges what they are counted from."""
@@ -38,12 +48,8 @@ class LiveSpecs:
         return WorkerSpec("hub", "appliance.stream.hub:serve", settings)
 
     def console(self, runtime: Path) -> WorkerSpec | None:
-        """The console, a room above this one: named, never imported."""
-        if self._config.console is None:
-            return None
-        given = {"config": self._config, "runtime": runtime, "demo_token": self._demo_token}
-        recipe = Recipe("appliance.console.settings:ConsoleSettings.from_config", given)
-        return WorkerSpec("console", "appliance.console.server:serve", recipe)
+        """The console, a room above this one: as it was given."""
+        return self._console(runtime) if self._console is not None else None
 
     def camera(self, name: str, runtime: Path, sealed: Path) -> WorkerSpec:
         """A camera that opens the accepted copy of the list at `sealed`."""
@@ -53,19 +59,19 @@ class LiveSpecs:
             update={"file": sealed, "builders": section.builders_dir, "approvers": section.approvers_dir}
         )
 
-        def settings() -> Recipe:
-            given = {
-                "camera": camera,
-                "models": config.models,
-                "matching": config.matching,
-                "redaction": config.redaction,
-                "watchlist": sealed_list,
-                "deployment": config.deployment.id,
-                "location": config.deployment.location,
-                "runtime": runtime,
-                "run_id": self.run_id,
-                "ends": self._ends(),
-            }
-            return Recipe("appliance.camera.process:CameraSettings", given)
+        def settings() -> CameraSettings:
+            return CameraSettings(
+                camera=camera,
+                models=config.models,
+                matching=config.matching,
+                redaction=config.redaction,
+                watchlist=sealed_list,
+                deployment=config.deployment.id,
+                location=config.deployment.location,
+                runtime=runtime,
+                run_id=self.run_id,
+                ends=self._ends(),
+                simulated=self._simulated,
+            )
 
         return WorkerSpec(f"camera/{name}", "appliance.camera.process:serve", settings)

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import multiprocessing
-import operator
 import os
 import random
 import resource
@@ -24,6 +22,7 @@ import structlog
 from appliance.core.errors import LfrError
 from appliance.core.heartbeat import Heartbeat
 from appliance.core.process import die_with_parent, name_process
+from appliance.core.reference import find
 from appliance.core.telemetry import configure_logging
 
 log = structlog.get_logger()
@@ -61,26 +60,6 @@ class RestartPolicy:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Settings that are made in the new process, so that the supervisor need not import the room they belong to.
-
-    Attributes
-    ----------
-    target
-        `package.module:Class` or `package.module:Class.method`.
-    given
-        Its keyword arguments, picklable.
-    """
-
-    target: str
-    given: dict[str, Any] = field(default_factory=dict)
-
-    def make(self) -> Any:
-        """Call it."""
-        return _find(self.target)(**self.given)
-
-
-@dataclass(frozen=True)
 class WorkerSpec:
     """How a process is made; calling it again is the restart.
 
@@ -89,9 +68,10 @@ class WorkerSpec:
     name
         As its heartbeats say: `hub`, `console` or `camera/NAME`.
     target
-        `package.module:function`, called in the new process with `settings`; the supervisor never imports it.
+        `package.module:function`, called in the new process with `settings`; the supervisor never imports it, as what
+        a worker needs would fill its memory too.
     settings
-        Anything picklable, or a `Recipe`; a callable without arguments is asked for them at each start.
+        Anything picklable; a callable without arguments is asked for it at each start.
     """
 
     name: str
@@ -118,15 +98,10 @@ def _enter(name: str, target: str, settings: Any, supervisor: int) -> None:
     name_process(f"lfr {name.removeprefix('camera/')}")
     configure_logging(name)
     try:
-        _find(target)(settings.make() if isinstance(settings, Recipe) else settings)
+        find(target)(settings)
     except LfrError as error:
         structlog.get_logger().error(str(error))
         sys.exit(1)
-
-
-def _find(target: str) -> Any:
-    module, _, path = target.partition(":")
-    return operator.attrgetter(path)(importlib.import_module(module))
 
 
 @dataclass

@@ -16,6 +16,7 @@ import structlog
 
 from appliance.core.errors import ModelError, ProviderError
 from appliance.core.types import Float32
+from appliance.vision.gpu import gpu_present
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -31,11 +32,6 @@ MIN_GOLDEN_COSINE = 0.99
 """Least agreement of a provider's golden outputs with the CPU's; reduced precision (TF32) stays well above it."""
 
 _log = structlog.get_logger(__name__)
-
-
-def gpu_present() -> bool:
-    """Whether an NVIDIA driver shows a device here: a fallback to the CPU is then something to repair."""
-    return Path("/dev/nvidia0").exists() or Path("/dev/nvidiactl").exists()
 
 
 class Session:

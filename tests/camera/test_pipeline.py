@@ -155,5 +155,6 @@ def test_an_empty_picture_and_an_empty_list_are_no_trouble() -> None:
     street = Street()
     assert street.show(0.0) == []
     street.gallery.wipe()
-    assert street.gallery.watchlist.entries == ()
+    assert len(street.gallery) == 0
+    assert street.show(0.2, RED) == []
     assert colours_in(street.pipeline.preview(street.frame(0.1), 160).jpg) == set()

@@ -1,144 +1,19 @@
-"""One camera's loop on painted faces: what goes to the hub, what is overwritten, and how another list is taken up."""
+"""One camera's loop on painted faces: what goes to the hub, and that every frame is overwritten."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from painted_faces import ENTRIES, Painted, Street, watchlist
-from structlog.testing import capture_logs
+from painted_faces import EVERY_FACE, Painted, Street
 
-from appliance.alerts.messages import Alert, PreviewHeader, Sighting, new_id
+from appliance.alerts.messages import Alert, PreviewHeader, Sighting
 from appliance.camera import process as module
-from appliance.camera.process import ActiveGallery, CameraProcess, CameraSettings, FrameRate
-from appliance.config.live import Camera, Matching, WatchlistFile
-from appliance.config.sections import Models, Redaction
-from appliance.core.clock import utc_now
-from appliance.core.errors import WatchlistError
+from appliance.camera.process import CameraProcess, FrameRate
 from appliance.core.heartbeat import HeartbeatSender
 from appliance.core.telemetry import Meter
-from appliance.gallery.index import open_index
 from appliance.stream.outbox import Outbox
 from appliance.vision import models as manifests
-
-FIRST, SECOND = "1" * 64, "2" * 64
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Any:
-    return CameraSettings(
-        camera=Camera(name="north", source="test:", preview_fps=10, min_face_px=40),
-        models=Models(),
-        matching=Matching(),
-        redaction=Redaction(style="solid"),
-        watchlist=WatchlistFile(file=tmp_path / "list.lfrw", key=tmp_path / "seal.key"),
-        deployment="test",
-        location="A street",
-        runtime=tmp_path,
-        run_id=new_id(),
-        ends=utc_now() + timedelta(hours=1),
-    )
-
-
-class Lists:
-    """Stands in for `open_sealed`: gives `newest`, or raises it when it is an error."""
-
-    def __init__(self) -> None:
-        self.newest = watchlist(FIRST)
-        self.opened: list[Any] = []
-
-    def __call__(self, path: Path, key: Any, policy: Any) -> Any:
-        if isinstance(self.newest, Exception):
-            raise self.newest
-        self.opened.append(self.newest)
-        return self.newest
-
-
-@pytest.fixture
-def lists(monkeypatch: pytest.MonkeyPatch) -> Any:
-    made = Lists()
-    monkeypatch.setattr(module, "open_sealed", made)
-    return made
-
-
-def offer_until(galleries: Any, digest: Any, condition: Any) -> Any:
-    """As the loop does between frames, until the thread that prepares the list is done; whether it was changed."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        changed = galleries.offer(digest, 0)
-        if changed or condition():
-            return changed
-        time.sleep(0.005)
-    raise AssertionError("nothing came of the list that was offered")
-
-
-class TestArmoury:
-    def test_another_list_is_taken_up_between_two_frames_and_the_old_one_is_overwritten(
-        self, settings: Any, lists: Any
-    ) -> None:
-        galleries = ActiveGallery(settings, "painted@0")
-        old = galleries.current
-        templates = old.watchlist.templates
-        assert not galleries.offer(FIRST, 0), "the list in use is no change"
-        lists.newest = watchlist(SECOND, ENTRIES[:2])
-        assert offer_until(galleries, SECOND, lambda: False)
-        assert galleries.current.watchlist.digest == SECOND
-        assert len(galleries.current.index) == 2
-        assert not templates.any()
-        assert not old.watchlist.portraits
-        assert not galleries.offer(SECOND, 0)
-
-    def test_until_it_is_ready_the_camera_goes_on_with_the_one_it_has(
-        self, settings: Any, lists: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        galleries = ActiveGallery(settings, "painted@0")
-        lists.newest, release = watchlist(SECOND), threading.Event()
-        monkeypatch.setattr(module, "open_sealed", lambda *a, **k: release.wait(5) and lists(*a, **k))
-        for _ in range(3):
-            assert not galleries.offer(SECOND, 0)
-        assert galleries.current.watchlist.digest == FIRST
-        assert galleries.current.watchlist.templates.any()
-        release.set()
-        assert offer_until(galleries, SECOND, lambda: False)
-
-    def test_a_list_that_is_refused_leaves_the_present_one_and_says_why(self, settings: Any, lists: Any) -> None:
-        galleries = ActiveGallery(settings, "painted@0")
-        lists.newest = WatchlistError("The list was tampered with.")
-        assert not offer_until(galleries, SECOND, lambda: galleries.problem)
-        assert galleries.problem == "The list was tampered with."
-        assert galleries.current.watchlist.digest == FIRST
-        assert galleries.current.watchlist.templates.any()
-
-    def test_a_list_that_changed_again_meanwhile_is_not_used(self, settings: Any, lists: Any) -> None:
-        galleries = ActiveGallery(settings, "painted@0")
-        third = lists.newest = watchlist("3" * 64)
-        assert not offer_until(galleries, SECOND, lambda: not third.entries)
-        assert galleries.current.watchlist.digest == FIRST
-
-    def test_a_graph_that_misses_too_much_is_told(
-        self, settings: Any, lists: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def exact(opened: Any) -> Any:
-            found = open_index(opened)
-            found.recall = 0.9
-            return found
-
-        monkeypatch.setattr(module, "open_index", exact)
-        with capture_logs() as said:
-            galleries = ActiveGallery(settings, "painted@0")
-        assert galleries.current.index.recall == 0.9
-        assert [(one["log_level"], one["recall"]) for one in said] == [("warning", 0.9)]
-
-    def test_closing_overwrites_every_list_in_memory(self, settings: Any, lists: Any) -> None:
-        galleries = ActiveGallery(settings, "painted@0")
-        lists.newest = watchlist(SECOND)
-        galleries.offer(SECOND, 0)
-        galleries.close()
-        assert len(lists.opened) == 2
-        assert all(not one.entries and not one.portraits for one in lists.opened)
 
 
 class RecordedOutbox(Outbox):
@@ -219,7 +94,7 @@ def camera(settings: Any, lists: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(module, "open_embedder", lambda *_: street.embedder)
         monkeypatch.setattr(module, "Outbox", RecordedOutbox)
         # A plain colour has neither detail nor contrast.
-        monkeypatch.setattr(module, "Gate", lambda **_: street.pipeline._gate)
+        monkeypatch.setattr(module, "Gate", lambda **_: EVERY_FACE)
         source, reporter = Source(frames, street.frame), Beats()
         monkeypatch.setattr(module, "open_source", lambda *_, **__: source)
         stop = threading.Event()
@@ -264,12 +139,12 @@ def test_alerts_that_no_hub_took_and_previews_without_room_are_counted_where_the
     assert (reporter.states[-1], reporter.lost_as_told[-1]) == ("stopped", 1), "told with the last heartbeat"
 
 
-class TestPace:
+class TestFrameRate:
     def test_few_frames_of_many_are_said(self) -> None:
-        pace = FrameRate()
+        rate = FrameRate()
         for i in range(20):
-            pace.looked(i / 2)
-        assert "only 2.0 of 25 frames a second" in pace.trouble(25.0)
+            rate.looked(i / 2)
+        assert "only 2.0 of 25 frames a second" in rate.trouble(25.0)
 
     def test_a_slow_source_or_a_fast_machine_is_no_trouble(self) -> None:
         slow, fast = FrameRate(), FrameRate()
@@ -280,8 +155,8 @@ class TestPace:
         assert fast.trouble(25.0) == ""
 
     def test_the_first_seconds_are_not_judged(self) -> None:
-        pace = FrameRate()
-        assert pace.trouble(25.0) == ""
-        pace.looked(0.0)
-        pace.looked(2.0)
-        assert pace.trouble(25.0) == ""
+        rate = FrameRate()
+        assert rate.trouble(25.0) == ""
+        rate.looked(0.0)
+        rate.looked(2.0)
+        assert rate.trouble(25.0) == ""

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.camera.recogniser import MAX_ENTRIES_A_TRACK, AlertPolicy, Recogniser
 from appliance.camera.tracker import Track
-from appliance.core.types import Matches
+from appliance.gallery.port import Candidates
 from appliance.gallery.watchlist.entry import Entry
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -24,16 +24,25 @@ def a_track(number: int = 1) -> Track:
     return Track(number, np.array([0, 0, 50, 60], np.float32), NOON, 0.0)
 
 
-def scores(*pairs: tuple[int, float]) -> Matches:
-    """The candidates of one probe: (position of the entry, score)."""
-    rows = [entry for entry, _ in pairs]
-    return Matches(
-        np.array([rows], np.int32), np.array([rows], np.int32), np.array([[score for _, score in pairs]], np.float32)
+def scores(*pairs: tuple[int, float]) -> Candidates:
+    """The candidates of one probe: (which of `ENTRIES`, score)."""
+    return Candidates(
+        np.array([[id_of(which) for which, _ in pairs]], object),
+        np.array([[which + 1 for which, _ in pairs]], np.int32),
+        np.array([[score for _, score in pairs]], np.float32),
     )
 
 
-def add(recogniser: Recogniser, track: Track, matches: Matches, now_s: float) -> Any:
-    return recogniser.add([track], [0], np.array([0.8], np.float32), matches, ENTRIES, now_s)
+def id_of(which: int) -> str:
+    return ENTRIES[which].id if which < len(ENTRIES) else f"X-{which}"
+
+
+def entry_of(id_: str) -> Entry:
+    return next((entry for entry in ENTRIES if entry.id == id_), Entry(id=id_, category="theft"))
+
+
+def add(recogniser: Recogniser, track: Track, candidates: Candidates, now_s: float) -> Any:
+    return recogniser.add([track], [0], np.array([0.8], np.float32), candidates, entry_of, now_s)
 
 
 def test_two_frames_that_agree_are_a_candidate_with_the_mean_score() -> None:
@@ -79,8 +88,8 @@ def test_an_entry_that_expires_while_the_list_is_in_use_is_looked_for_no_longer(
     monkeypatch: pytest.MonkeyPatch, now: Any, alerts: Any
 ) -> None:
     monkeypatch.setattr("appliance.camera.recogniser.utc_now", lambda: now)
-    entries = [Entry(id="A", expires=NOON.date())]
-    found = Recogniser(POLICY).add([a_track()], [0], np.array([0.8], np.float32), scores((0, 0.9)), entries, 0.0)
+    quality, expiring = np.array([0.8], np.float32), Entry(id="A", expires=NOON.date())
+    found = Recogniser(POLICY).add([a_track()], [0], quality, scores((0, 0.9)), lambda _: expiring, 0.0)
     assert len(found) == alerts
 
 
@@ -90,7 +99,7 @@ def test_of_two_entries_in_one_frame_only_the_better_is_an_alert() -> None:
 
 
 def test_rows_without_a_candidate_are_passed_over() -> None:
-    assert add(Recogniser(POLICY), a_track(), scores((-1, -1.0)), 0.0) == []
+    assert add(Recogniser(POLICY), a_track(), Candidates.none(1, 2), 0.0) == []
 
 
 def test_the_evidence_of_a_track_that_ended_is_gone() -> None:
@@ -103,9 +112,8 @@ def test_the_evidence_of_a_track_that_ended_is_gone() -> None:
 
 def test_the_entries_weighed_for_one_track_are_bounded() -> None:
     recogniser, track = Recogniser(POLICY), a_track()
-    many = [Entry(id=f"E{i}", category="theft", label="", response="amber") for i in range(MAX_ENTRIES_A_TRACK * 3)]
-    for i in range(len(many)):
-        recogniser.add([track], [0], np.array([0.8], np.float32), scores((i, 0.1)), many, i * 0.2)
+    for i in range(MAX_ENTRIES_A_TRACK * 3):
+        add(recogniser, track, scores((i, 0.1)), i * 0.2)
     assert len(recogniser._evidence[track.id].scores) <= MAX_ENTRIES_A_TRACK
 
 

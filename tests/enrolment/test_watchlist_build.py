@@ -16,9 +16,9 @@ from appliance.core.clock import utc_now
 from appliance.core.errors import WatchlistError
 from appliance.enrolment import quality_report, watchlist_build, workers
 from appliance.enrolment.manifest import ManifestError
-from appliance.gallery import index
 from appliance.gallery.watchlist import sealed
 from appliance.gallery.watchlist.companions import companions
+from appliance.gallery.watchlist.gallery import open_gallery
 from appliance.security import keys
 
 JPEG_BEGINS = b"\xff\xd8\xff\xe0\x00\x10JFIF"
@@ -83,8 +83,8 @@ def test_photos_become_a_list_that_finds_its_people_and_tells_the_rest(job: watc
     assert (seen[-1].done, seen[-1].total, seen[-1].rejected) == (7, 7, 3)
     assert result.digest == watchlist.digest
 
-    found = index.open_index(watchlist).search(watchlist.templates[1:2], 2)
-    assert found.entries[0, 0] == 0
+    found = open_gallery(watchlist).search(watchlist.templates[1:2], 2)
+    assert found.row(0)[0][:2] == ("N-1", 2)
 
     by_id = {outcome.entry.id: outcome for outcome in result.outcomes}
     assert by_id["N-4"].findable == "no"

@@ -33,9 +33,6 @@ class Lists:
     def list_opened(self, facts: OpenedList, before: OpenedList | None) -> None:
         self.opened.append((set(facts.ids), set(before.ids) if before else None))
 
-    def record(self, act: str, **details: Any) -> None:
-        self.acts.append((act, details))
-
 
 @pytest.fixture
 def lists() -> Lists:

@@ -22,11 +22,11 @@ from appliance.deployment.store import Store
 from appliance.deployment.tally import Tally
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.payload import Payload
-from appliance.gallery.watchlist.sealed import seal
+from appliance.gallery.watchlist.sealed import Terms, seal
 from appliance.security.keys import load_signer, new_appliance_keys
 from appliance.supervision.list_watch import ListWatch
 from appliance.supervision.live_deployment import LiveDeployment
-from appliance.vision.engine import gpu_present
+from appliance.vision.gpu import gpu_present
 from appliance.vision.models import load_manifest
 
 
@@ -61,12 +61,14 @@ def build(config: Any, ids: list[str], sequence: int) -> None:
     seal(
         config.watchlist.file,
         payload,
-        signer=load_signer(keys / "builder.key"),
-        recipient=(keys / "seal.pub").read_text().split()[0],
-        embedder=embedder.ref,
-        expires=utc_now() + timedelta(hours=4),
-        deployment="test",
-        sequence=sequence,
+        load_signer(keys / "builder.key"),
+        Terms(
+            recipient=(keys / "seal.pub").read_text().split()[0],
+            embedder=embedder.ref,
+            expires=utc_now() + timedelta(hours=4),
+            deployment="test",
+            sequence=sequence,
+        ),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from appliance.core.errors import LfrError
 from appliance.deployment.running import holder
 from appliance.supervision.run_folder import RunLock, RuntimeDir, sweep
-from appliance.supervision.workers import Recipe, RestartPolicy
+from appliance.supervision.workers import RestartPolicy
 
 
 def test_the_wait_before_a_restart_doubles_up_to_a_cap() -> None:
@@ -20,10 +20,6 @@ def test_the_wait_before_a_restart_doubles_up_to_a_cap() -> None:
 @pytest.mark.parametrize(("draw", "wait"), [(0.0, 0.75), (0.5, 1.0), (1.0, 1.25)])
 def test_the_wait_is_jittered_so_that_processes_do_not_all_start_at_once(draw: Any, wait: Any) -> None:
     assert RestartPolicy(first_delay_s=1, jitter=0.25).delay_s(1, draw) == wait
-
-
-def test_settings_are_made_by_a_recipe_where_they_are_used() -> None:
-    assert Recipe("fractions:Fraction.from_float", {"f": 0.5}).make().denominator == 2
 
 
 def test_a_state_folder_is_locked_by_one_run_and_free_again_after_it(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import numpy as np
 from present import image_of
 
 from appliance.alerts.messages import ModelRefs
-from appliance.camera.pipeline import Identity, Pipeline, WatchlistGallery
+from appliance.camera.pipeline import Identity, Pipeline, Rules
 from appliance.camera.recogniser import AlertPolicy
 from appliance.core.telemetry import Meter
 from appliance.core.types import Faces, Frame
-from appliance.gallery.index import open_index
 from appliance.gallery.watchlist.entry import Entry
+from appliance.gallery.watchlist.gallery import WatchlistGallery, open_gallery
 from appliance.gallery.watchlist.sealed import Watchlist
 from appliance.vision.models import ARCFACE_TEMPLATE
 from appliance.vision.quality import Gate
@@ -139,8 +139,7 @@ def watchlist(digest: str = "d" * 64, entries: Sequence[Entry] = ENTRIES) -> Wat
 
 
 def make_gallery() -> WatchlistGallery:
-    made = watchlist()
-    return WatchlistGallery(made, open_index(made))
+    return open_gallery(watchlist())
 
 
 @dataclass
@@ -155,9 +154,8 @@ class Street:
         self.detector, self.embedder, self.meter = Detector(), Embedder(), Meter()
         refs = ModelRefs(detector=self.detector.ref, embedder=self.embedder.ref)
         identity = Identity("test", "north", "A street", self.run_id, refs)
-        self.pipeline = Pipeline(
-            self.detector, self.embedder, EVERY_FACE, self.policy, identity, "solid", self.meter, 0.5
-        )
+        rules = Rules(EVERY_FACE, self.policy, "solid")
+        self.pipeline = Pipeline(self.detector, self.embedder, rules, identity, self.meter)
         self.gallery = make_gallery()
 
     def frame(self, at_s: float, *painted: Painted, unseen: Sequence[Painted] = ()) -> Frame:

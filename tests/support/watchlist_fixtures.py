@@ -48,7 +48,6 @@ class SealedListSetup:
 
     def seal(self, **changes: object) -> Path:
         options: dict[str, object] = {
-            "signer": keys.load_signer(self.keys / "builder.key"),
             "recipient": keys.load_recipient(self.keys / "seal.pub"),
             "embedder": EMBEDDER,
             "expires": NOW + timedelta(hours=6),
@@ -57,7 +56,8 @@ class SealedListSetup:
             "created": NOW,
         } | changes
         payload = options.pop("payload", None) or make_payload()
-        sealed.seal(self.list, payload, **options)  # type: ignore[arg-type]
+        signer = options.pop("signer", None) or keys.load_signer(self.keys / "builder.key")
+        sealed.seal(self.list, payload, signer, sealed.Terms(**options))  # type: ignore[arg-type]
         return self.list
 
     def open(self, **changes: object) -> sealed.Watchlist:

@@ -13,6 +13,7 @@ from appliance.camera.sources.open import open_source
 from appliance.config.live import Camera
 from appliance.lab.simulation.ground_truth import list_passes
 from appliance.lab.simulation.scenario import Person
+from appliance.lab.simulation.sources import SIMULATED
 from appliance.vision.install import ensure_picture
 
 PEOPLE = "order=hopper,astronaut,hopper,astronaut,hopper&gap=2.5&fps=8&extras=0&seed=4&size=960x540"
@@ -48,7 +49,8 @@ def recording(folder: Path) -> Path:
     """A few seconds of the street as a video file."""
     path = folder / "street.avi"
     source = open_source(
-        Camera(name="r", source="street:?order=hopper&size=960x540&fps=8&extras=0&seed=4", pace="fast")
+        Camera(name="r", source="street:?order=hopper&size=960x540&fps=8&extras=0&seed=4", pace="fast"),
+        simulated=SIMULATED,
     )
     writer = None
     with source:

@@ -1,14 +1,12 @@
-"""What `source:` of a camera means: which kind it is, its options, and its secrets kept out of every text."""
+"""What `source:` of a camera names: which kind it is, where it is, and its secrets kept out of every text."""
 
 from __future__ import annotations
 
-import math
 import re
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from appliance.config.live import Camera
 from appliance.core.credentials import mask_credentials
@@ -20,87 +18,8 @@ STREAMS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 MAX_CREDENTIALS_BYTES = 1024
 
 
-class Options:
-    """The options after the `?` of a source, checked: an unknown one is an error that lists what is allowed.
-
-    Parameters
-    ----------
-    source
-        The source as it may be shown.
-    query
-        What follows the `?`.
-    allowed
-        Name of each option to what it means, in the words of an error message.
-
-    Raises
-    ------
-    SourceUnusable
-        For an unknown option, one given twice, or (from the getters) a value that is not allowed.
-    """
-
-    def __init__(self, source: str, query: str, allowed: Mapping[str, str]) -> None:
-        self._source = source
-        self._values: dict[str, str] = {}
-        listed = "; ".join(f"{name}={meaning}" for name, meaning in allowed.items()) or "none"
-        for name, value in parse_qsl(query, keep_blank_values=True):
-            if name not in allowed:
-                raise SourceUnusable(f"{source}: there is no option {name!r} here.", f"Allowed: {listed}.")
-            if name in self._values:
-                raise SourceUnusable(f"{source}: the option {name!r} is given twice.")
-            self._values[name] = value
-
-    def text(self, name: str, default: str = "") -> str:
-        """An option's value as it stands."""
-        return self._values.get(name, default)
-
-    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        """One of a few words."""
-        value = self._values.get(name, default)
-        if value not in allowed:
-            raise self._wrong(name, " or ".join(allowed))
-        return value
-
-    def flag(self, name: str) -> bool:
-        """`1` or `0` (the default)."""
-        return self.choice(name, "0", ("0", "1")) == "1"
-
-    def number(self, name: str, default: float, low: float, high: float) -> float:
-        """A number from `low` to `high`."""
-        text = self._values.get(name)
-        if text is None:
-            return default
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise self._wrong(name, f"a number from {low:g} to {high:g}")
-        return value
-
-    def whole(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number from `low` to `high`."""
-        value = self.number(name, default, low, high)
-        if value != int(value):
-            raise self._wrong(name, f"a whole number from {low} to {high}")
-        return int(value)
-
-    def size(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
-        """`WIDTHxHEIGHT` in pixels, both even, from 64 to 7680."""
-        text = self._values.get(name)
-        if text is None:
-            return default
-        match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text)
-        if match is None or not all(64 <= int(part) <= 7680 and int(part) % 2 == 0 for part in match.groups()):
-            raise self._wrong(name, "WIDTHxHEIGHT in even pixels from 64 to 7680, like 1280x720")
-        return int(match[1]), int(match[2])
-
-    def _wrong(self, name: str, wanted: str) -> SourceUnusable:
-        given = mask_credentials(self._values.get(name, ""))[:80]
-        return SourceUnusable(f"{self._source}: {name}={given} is not allowed;", f"it must be {wanted}.")
-
-
 @dataclass(frozen=True)
-class Address:
+class CameraAddress:
     """Where a camera on the network is. User and password appear in no `repr` and no `str`."""
 
     scheme: str
@@ -178,7 +97,7 @@ def read_credentials(path: Path) -> tuple[str, str]:
     return user, password
 
 
-def parse_address(camera: Camera) -> Address:
+def parse_address(camera: Camera) -> CameraAddress:
     """The address of a camera on the network, with the credentials of its file if it has one.
 
     Raises
@@ -204,4 +123,4 @@ def parse_address(camera: Camera) -> Address:
         user, password = read_credentials(camera.credentials)
     scheme = parts.scheme.lower()
     path = urlunsplit(("", "", parts.path, parts.query, ""))
-    return Address(scheme, host, port or STREAMS[scheme], path, user, password)
+    return CameraAddress(scheme, host, port or STREAMS[scheme], path, user, password)

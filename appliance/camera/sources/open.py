@@ -5,30 +5,25 @@ Live sources (cameras, simulated ones, and files at pace `realtime`) are in `cam
 
 from __future__ import annotations
 
-import importlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from appliance.camera.sources.address import STREAMS, Options, parse_address, read_credentials, scheme_of, split_query
-from appliance.camera.sources.captures import DeviceReader, StreamReader, VideoReader
+from appliance.camera.sources.address import STREAMS, parse_address, read_credentials, scheme_of, split_query
+from appliance.camera.sources.image_folder import FolderReader
 from appliance.camera.sources.live import LiveSource, Timing
+from appliance.camera.sources.options import SourceOptions
+from appliance.camera.sources.pattern import open_pattern
 from appliance.camera.sources.reader import Reader
 from appliance.camera.sources.status import SourceStatus
-from appliance.camera.sources.stills import FolderReader, PatternReader
+from appliance.camera.sources.video import DeviceReader, StreamReader, VideoReader
 from appliance.config.live import Camera
 from appliance.core.clock import utc_now
 from appliance.core.errors import SourceError, SourceUnusable
+from appliance.core.reference import find
 from appliance.core.types import Frame
-
-SCHEMES: dict[str, str] = {
-    "test": "appliance.camera.sources.open:open_pattern",
-    "street": "appliance.lab.simulation.street:open_street",
-}
-"""Simulated sources: scheme to `module:function`, imported when first used. The function takes the source as it is
-written and gives a `Reader`; so a room above this one can offer a source without this one knowing it."""
 
 
 class FastSource(SourceStatus):
@@ -122,7 +117,11 @@ class FastSource(SourceStatus):
 
 
 def open_source(
-    camera: Camera, timing: Timing | None = None, buffers: int = 4, started_at: datetime | None = None
+    camera: Camera,
+    timing: Timing | None = None,
+    buffers: int = 4,
+    started_at: datetime | None = None,
+    simulated: Mapping[str, str] | None = None,
 ) -> LiveSource | FastSource:
     """Open a camera's source. A live one is returned at once and connects by itself, for ever.
 
@@ -136,6 +135,9 @@ def open_source(
         The most frames that exist at one time, those that the reader holds included; at least 2 for a live source.
     started_at
         For pace `fast`: what the recording's beginning counts as, so that it is the same when it is read again.
+    simulated
+        Sources of a room above, by scheme: `package.module:function`, which takes the source as it is written and gives
+        a `Reader`. Named, so that only a process with such a source imports it.
 
     Raises
     ------
@@ -145,7 +147,7 @@ def open_source(
         The file of credentials is missing, readable by others, or holds something else.
     """
     timing = timing or Timing()
-    reader = _reader(camera, timing)
+    reader = _reader(camera, timing, simulated or {})
     if reader.live:
         return LiveSource(reader, camera.name, timing, buffers)
     reader.open()
@@ -154,20 +156,12 @@ def open_source(
     return LiveSource(reader, camera.name, timing, buffers, opened=True)
 
 
-def open_pattern(source: str) -> Reader:
-    """The reader of `test:?size=640x480&fps=25&seconds=10`."""
-    _, _, query = source.partition("?")
-    allowed = {"size": "WIDTHxHEIGHT", "fps": "frames a second", "seconds": "ends after so long"}
-    return PatternReader(Options("test:", query, allowed))
-
-
-def _reader(camera: Camera, timing: Timing) -> Reader:
+def _reader(camera: Camera, timing: Timing, simulated: Mapping[str, str]) -> Reader:
     source, scheme = camera.source, scheme_of(camera.source)
-    if scheme in SCHEMES:
+    if scheme == "test" or scheme in simulated:
         _refuse_credentials(camera)
-        module, _, function = SCHEMES[scheme].partition(":")
-        make: Callable[[str], Reader] = getattr(importlib.import_module(module), function)
-        return make(source)
+        reader: Reader = find(simulated[scheme])(source) if scheme in simulated else open_pattern(source)
+        return reader
     if scheme in STREAMS or source.startswith("/dev/video"):
         if camera.pace == "fast":
             raise SourceUnusable(
@@ -178,9 +172,9 @@ def _reader(camera: Camera, timing: Timing) -> Reader:
         _refuse_credentials(camera)
         device, query = split_query(source)
         allowed = {"size": "WIDTHxHEIGHT", "fps": "frames a second"}
-        return DeviceReader(device, Options(device, query, allowed), timing.read_timeout_s)
+        return DeviceReader(device, SourceOptions(device, query, allowed), timing.read_timeout_s)
     if scheme and not Path(source).exists():
-        known = ", ".join([*(f"{name}://" for name in STREAMS), *(f"{name}:" for name in SCHEMES)])
+        known = ", ".join([*(f"{name}://" for name in STREAMS), *(f"{name}:" for name in ("test", *simulated))])
         raise SourceUnusable(
             f"camera {camera.name}: {scheme}: is not a kind of source that exists here.",
             f"It may be {known}, /dev/videoN, a video or GIF file, or a folder of images.",
@@ -189,9 +183,9 @@ def _reader(camera: Camera, timing: Timing) -> Reader:
     path, query = split_query(source)
     if Path(path).is_dir():
         return FolderReader(
-            Path(path), Options(path, query, {"fps": "images a second", "loop": "1 for again and again"})
+            Path(path), SourceOptions(path, query, {"fps": "images a second", "loop": "1 for again and again"})
         )
-    return VideoReader(Path(path), Options(path, query, {"loop": "1 for again and again"}).flag("loop"))
+    return VideoReader(Path(path), SourceOptions(path, query, {"loop": "1 for again and again"}).flag("loop"))
 
 
 def _refuse_credentials(camera: Camera) -> None:

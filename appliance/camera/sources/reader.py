@@ -1,4 +1,4 @@
-"""What a source reads from: pictures and media time. Its forms are in `captures` and `stills`.
+"""What a source reads from: pictures and media time. Its forms are in `video`, `image_folder` and `pattern`.
 
 A reader knows nothing of clocks, threads, or buffers that are full. Those are the business of `open` (every frame) and
 `live` (the newest frame).

@@ -18,13 +18,13 @@ import ssl
 import time
 from collections.abc import Iterator
 
-from appliance.camera.sources.address import Address
+from appliance.camera.sources.address import CameraAddress
 from appliance.core.errors import SourceError, SourceRefused
 
 MAX_ANSWER_BYTES = 65_536
 
 
-def check_reachable(address: Address, timeout_s: float) -> None:
+def check_reachable(address: CameraAddress, timeout_s: float) -> None:
     """Connect, and for RTSP see that the other side speaks it (`OPTIONS`).
 
     Raises
@@ -38,7 +38,7 @@ def check_reachable(address: Address, timeout_s: float) -> None:
             _ask(connection, address, "OPTIONS", 1, "", deadline)
 
 
-def explain_failure(address: Address, timeout_s: float) -> None:
+def explain_failure(address: CameraAddress, timeout_s: float) -> None:
     """Ask for a description of an RTSP stream that could not be opened; returns when it offers video.
 
     Raises
@@ -56,7 +56,7 @@ def explain_failure(address: Address, timeout_s: float) -> None:
 
 
 @contextlib.contextmanager
-def _connection(address: Address, timeout_s: float) -> Iterator[socket.socket]:
+def _connection(address: CameraAddress, timeout_s: float) -> Iterator[socket.socket]:
     """Connected to the camera; what goes wrong with the network, then or within, is a `SourceError`."""
     where = f"{address.host}:{address.port}"
     try:
@@ -92,7 +92,7 @@ def _connection(address: Address, timeout_s: float) -> Iterator[socket.socket]:
             raise SourceError(f"{where} ends the connection ({error.strerror or 'network error'}).") from None
 
 
-def _describe(connection: socket.socket, address: Address, deadline: float) -> None:
+def _describe(connection: socket.socket, address: CameraAddress, deadline: float) -> None:
     extra = "Accept: application/sdp\r\n"
     status, headers, body = _ask(connection, address, "DESCRIBE", 1, extra, deadline)
     if status == 401 and address.user and (authorisation := _authorisation(headers, address)):
@@ -112,7 +112,7 @@ def _describe(connection: socket.socket, address: Address, deadline: float) -> N
 
 
 def _ask(
-    connection: socket.socket, address: Address, method: str, number: int, extra: str, deadline: float
+    connection: socket.socket, address: CameraAddress, method: str, number: int, extra: str, deadline: float
 ) -> tuple[int, list[tuple[str, str]], bytes]:
     """Send one request; status, headers and body of its answer."""
     connection.settimeout(max(0.05, deadline - time.monotonic()))
@@ -121,7 +121,9 @@ def _ask(
     return _answer(connection, address, deadline)
 
 
-def _answer(connection: socket.socket, address: Address, deadline: float) -> tuple[int, list[tuple[str, str]], bytes]:
+def _answer(
+    connection: socket.socket, address: CameraAddress, deadline: float
+) -> tuple[int, list[tuple[str, str]], bytes]:
     """Status, headers and body of one answer."""
     foreign = SourceError(
         f"{address.host}:{address.port} answers, but does not speak RTSP.", "Check the port; is it the web page's?"
@@ -153,7 +155,7 @@ def _answer(connection: socket.socket, address: Address, deadline: float) -> tup
     return int(status[1]), headers, data[end + 4 :]
 
 
-def _authorisation(headers: list[tuple[str, str]], address: Address) -> str:
+def _authorisation(headers: list[tuple[str, str]], address: CameraAddress) -> str:
     """The header line that answers the best challenge; empty when there is none that we know."""
     challenges = [value for name, value in headers if name == "www-authenticate"]
     for challenge in challenges:

@@ -16,11 +16,10 @@ from appliance.config.live import WatchlistFile
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import WatchlistError
 from appliance.core.types import Float32, Int32
-from appliance.gallery.watchlist import container as outer
-from appliance.gallery.watchlist import payload as inner
+from appliance.gallery.watchlist import container
 from appliance.gallery.watchlist.container import Container, Header, digest, same_person
 from appliance.gallery.watchlist.entry import Entry
-from appliance.gallery.watchlist.payload import Payload
+from appliance.gallery.watchlist.payload import Payload, decode, decrypt, encode, encrypt
 from appliance.security.keys import Signer, load_identity, load_signers
 
 MAX_ENTRIES = 10_000
@@ -28,6 +27,7 @@ MAX_ENTRIES = 10_000
 __all__ = [
     "MAX_ENTRIES",
     "Approval",
+    "Terms",
     "Watchlist",
     "WatchlistPolicy",
     "check",
@@ -145,62 +145,70 @@ class WatchlistPolicy:
         return cls(*whose, deployment, now or utc_now(), min_sequence, section.max_entries, embedder_ref)
 
 
-def seal(
-    path: Path,
-    payload: Payload,
-    *,
-    signer: Signer,
-    recipient: str,
-    embedder: str,
-    expires: datetime,
-    deployment: str = "",
-    sequence: int | None = None,
-    created: datetime | None = None,
-) -> Header:
-    """Encrypt a payload to an appliance, sign it and write it (0600, whole or not at all).
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is said of a list when it is sealed.
 
-    Parameters
+    Attributes
     ----------
     recipient
-        The appliance's public key, `age1…`.
+        The public key of the appliance that may open it, `age1…`.
+    embedder
+        Which model made the templates: `name@sha12`.
+    deployment
+        The one that it is for; empty: for trials only.
     sequence
-        Default: seconds since 1970 at `created`, and more than the sequence of a list that `path` holds already.
+        Default: seconds since 1970 at `created`, and more than the sequence of a list that is there already.
+    created
+        Default: now.
+    """
+
+    recipient: str
+    embedder: str
+    expires: datetime
+    deployment: str = ""
+    sequence: int | None = None
+    created: datetime | None = None
+
+
+def seal(path: Path, payload: Payload, signer: Signer, terms: Terms) -> Header:
+    """Encrypt a payload to an appliance, sign it and write it (0600, whole or not at all).
 
     Raises
     ------
     FileError
         The file cannot be written.
     """
-    created = created or utc_now()
+    created, sequence = terms.created or utc_now(), terms.sequence
     if sequence is None:
         sequence = int(created.timestamp())
         if path.exists():
             try:
-                sequence = max(sequence, outer.read(path).header.sequence + 1)
+                sequence = max(sequence, container.read(path).header.sequence + 1)
             except WatchlistError:
                 sequence = int(created.timestamp())  # whatever lies there says nothing about an order
-    plaintext = inner.encode(payload)
+    plaintext = encode(payload)
     try:
-        ciphertext = inner.encrypt(plaintext, [recipient])
+        ciphertext = encrypt(plaintext, [terms.recipient])
     finally:
         plaintext[:] = bytes(len(plaintext))
     header = Header(
-        deployment=deployment,
+        deployment=terms.deployment,
         sequence=sequence,
         created=created,
-        expires=expires,
+        expires=terms.expires,
         builder=signer.name,
         builder_key=signer.public.key_text,
         entries=len(payload.entries),
         templates=len(payload.portraits),
         dimension=payload.templates.shape[1],
-        embedder=embedder,
-        recipient=recipient,
+        embedder=terms.embedder,
+        recipient=terms.recipient,
         plaintext_bytes=len(plaintext),
         ciphertext_bytes=len(ciphertext),
         ciphertext_sha256=hashlib.sha256(ciphertext).hexdigest(),
     )
-    outer.write(path, header, signer, memoryview(ciphertext))
+    container.write(path, header, signer, memoryview(ciphertext))
     return header
 
 
@@ -304,11 +312,11 @@ def open_container(sealed: Container, key_path: Path, *, approvals: Iterable[App
             "Build it with --to and this appliance's seal.pub.",
         )
     try:
-        plaintext = inner.decrypt(sealed.ciphertext, identity, header.plaintext_bytes)
+        plaintext = decrypt(sealed.ciphertext, identity, header.plaintext_bytes)
     except (pyrage.DecryptError, ValueError, OSError):
         raise WatchlistError(f"{path} cannot be decrypted with {key_path}.", "Build it again.") from None
     try:
-        content = inner.decode(plaintext, header.entries)
+        content = decode(plaintext, header.entries)
     finally:
         plaintext[:] = bytes(len(plaintext))
     shape = (header.templates, header.dimension)
@@ -368,6 +376,6 @@ def open_sealed(path: Path, key_path: Path, policy: WatchlistPolicy, named: Path
     SecretError
         A key file is missing, readable by others, or no key.
     """
-    sealed = outer.read(path, named)
+    sealed = container.read(path, named)
     counted = check(sealed, policy)
     return open_container(sealed, key_path, approvals=counted, now=policy.now)

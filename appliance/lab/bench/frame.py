@@ -15,16 +15,18 @@ from typing import Any
 import numpy as np
 
 from appliance.alerts.messages import ModelRefs
-from appliance.camera.pipeline import Identity, Pipeline, WatchlistGallery
+from appliance.camera.pipeline import Identity, Pipeline, Rules
 from appliance.camera.recogniser import AlertPolicy
 from appliance.config.live import Camera
 from appliance.config.sections import Models
 from appliance.core.clock import utc_now
 from appliance.core.telemetry import Meter
 from appliance.core.types import Float32, Frame
-from appliance.gallery.index import open_index
+from appliance.gallery.port import Gallery
 from appliance.gallery.watchlist.entry import Entry
+from appliance.gallery.watchlist.gallery import open_gallery
 from appliance.gallery.watchlist.sealed import Watchlist
+from appliance.lab.simulation.sources import SIMULATED
 from appliance.vision import models as manifests
 from appliance.vision.detector import OnnxDetector
 from appliance.vision.embedder import OnnxEmbedder
@@ -113,7 +115,7 @@ def frames_of(source: str, seconds: float) -> list[Frame]:
     from appliance.camera.sources.open import open_source
 
     camera = Camera(name="bench", source=source, pace="fast")
-    opened = open_source(camera)
+    opened = open_source(camera, simulated=SIMULATED)
     frames: list[Frame] = []
     try:
         while (frame := opened.read(5.0)) is not None and (frame.media_s or 0.0) < seconds:
@@ -149,17 +151,18 @@ def measure_pipeline(source: str, seconds: float, entries: int, settings: Models
     detector = OnnxDetector(detector_entry, detect, min_face_px)
     embedder = OnnxEmbedder(embedder_entry, embed)
     meter = Meter()
-    watchlist = strangers(entries, embedder.dimension)
-    gallery = WatchlistGallery(watchlist, open_index(watchlist))
+    gallery = open_gallery(strangers(entries, embedder.dimension))
     pipeline = Pipeline(
         detector,
         embedder,
-        Gate(min_size_px=0.8 * min_face_px),
-        AlertPolicy(threshold=embedder.threshold),
+        Rules(
+            Gate(min_size_px=0.8 * min_face_px),
+            AlertPolicy(threshold=embedder.threshold),
+            "pixelate",
+            detector.match_threshold,
+        ),
         Identity("bench", "bench", "", "bench", ModelRefs(detector=detector.ref, embedder=embedder.ref)),
-        "pixelate",
         meter,
-        begin_score=detector.match_threshold,
     )
     frames = frames_of(source, seconds)
     _warm(pipeline, frames[:2], gallery)
@@ -212,6 +215,6 @@ def measure_pipeline(source: str, seconds: float, entries: int, settings: Models
     )
 
 
-def _warm(pipeline: Pipeline, frames: list[Frame], gallery: WatchlistGallery) -> None:
+def _warm(pipeline: Pipeline, frames: list[Frame], gallery: Gallery) -> None:
     for frame in frames:
         pipeline.process(frame, gallery)

@@ -22,9 +22,12 @@ import psutil
 from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError
 from appliance.enrolment import watchlist_build
-from appliance.gallery.index import ExactIndex, HnswIndex, check_recall, open_index
+from appliance.gallery.exact import ExactSearch
+from appliance.gallery.hnsw import HnswSearch
+from appliance.gallery.recall import check_recall
 from appliance.gallery.watchlist import sealed
 from appliance.gallery.watchlist.entry import Entry
+from appliance.gallery.watchlist.gallery import open_gallery, templates_of
 from appliance.gallery.watchlist.payload import Payload
 from appliance.security import keys
 from appliance.vision.aligner import align
@@ -169,10 +172,8 @@ def measure_load(entries: int = 10_000) -> LoadFigures:
         sealed.seal(
             file,
             made_up(entries),
-            signer=keys.load_signer(folder / "builder.key"),
-            recipient=keys.load_recipient(folder / "seal.pub"),
-            embedder="bench@0",
-            expires=utc_now() + timedelta(hours=1),
+            keys.load_signer(folder / "builder.key"),
+            sealed.Terms(keys.load_recipient(folder / "seal.pub"), "bench@0", utc_now() + timedelta(hours=1)),
         )
         # in a process of its own, so that the memory is the list's and not what building it left behind
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
@@ -188,12 +189,12 @@ def _measure_open(folder: Path) -> LoadFigures:
         policy = sealed.WatchlistPolicy(folder / "builders", folder / "approvers", 0, "", utc_now())
         watchlist = sealed.open_sealed(file, folder / "seal.key", policy)
         opened = time.perf_counter()
-        index = open_index(watchlist)
+        gallery = open_gallery(watchlist)
         ready = time.perf_counter()
     memory = process.memory_info().rss - before
-    exact = ExactIndex(watchlist.templates, watchlist.entry_of_template)
-    graph = index if isinstance(index, HnswIndex) else HnswIndex(watchlist.templates, watchlist.entry_of_template)
-    checked = check_recall(graph, exact, watchlist.templates)
+    templates = templates_of(watchlist)
+    graph = gallery if gallery.kind == HnswSearch.kind else HnswSearch(templates)
+    checked = check_recall(graph, ExactSearch(templates), templates)
     return LoadFigures(
         entries=len(watchlist),
         file_mib=file.stat().st_size / 2**20,
@@ -205,7 +206,7 @@ def _measure_open(folder: Path) -> LoadFigures:
         weak_recall=checked.weak_recall,
         hnsw_ms=checked.graph_ms,
         exact_ms=checked.exact_ms,
-        kind=index.kind,
+        kind=gallery.kind,
     )
 
 

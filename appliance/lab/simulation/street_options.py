@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.camera.sources.address import Options
+from appliance.camera.sources.options import SourceOptions
 from appliance.core.errors import SourceUnusable
 from appliance.lab.simulation.portraits import choose_photo, list_people
 from appliance.lab.simulation.scenery import View
@@ -70,7 +70,7 @@ class StreetSettings:
         head, _, query = source.partition("?")
         if head.lower() != "street:":
             raise SourceUnusable(f"{source} is not a street.", "It looks like street:?people=8&seed=1.")
-        options = Options("street:", query, ALLOWED)
+        options = SourceOptions("street:", query, ALLOWED)
         seed = options.whole("seed", 1, 0, 2**31)
         return cls(
             view=View(options.size("size", (1280, 720))),
@@ -90,7 +90,7 @@ class StreetSettings:
         return passing_walks(self.people, self.view, self.seed, self.gap_s, self.loop, self.seconds or None)
 
 
-def _people(options: Options, seed: int) -> tuple[tuple[str, Path], ...]:
+def _people(options: SourceOptions, seed: int) -> tuple[tuple[str, Path], ...]:
     folder = Path(options.text("faces")).expanduser() if options.text("faces") else None
     known = list_people(folder)
     which = options.choice("photo", "last", ("first", "last", "random"))

@@ -203,7 +203,7 @@ def test_the_pattern_is_finite_on_request_and_the_same_each_time() -> None:
         ("test:?size=abc", "size=abc is not allowed; it must be WIDTHxHEIGHT"),
         ("test:?fps=-2", "it must be a number from"),
         ("test:?fps=1&fps=2", "given twice"),
-        ("gopher://cam/1", r"gopher: is not a kind of source.*rtsp://.*street:"),
+        ("gopher://cam/1", r"gopher: is not a kind of source.*rtsp://.*test:"),
         ("rtsp://", "is not an address"),
         ("rtsp://host:99999/x", "is not an address"),
     ],
@@ -211,6 +211,37 @@ def test_the_pattern_is_finite_on_request_and_the_same_each_time() -> None:
 def test_what_cannot_be_a_source_is_refused_with_what_is_allowed(source: Any, said: Any) -> None:
     with pytest.raises(SourceUnusable, match=said):
         open_source(camera(source, pace="realtime"))
+
+
+NAMED = {"named": "appliance.camera.sources.pattern:open_pattern"}
+
+
+def test_a_kind_of_source_that_a_room_above_names_is_opened_by_it() -> None:
+    with open_source(camera("named:?seconds=1&fps=3"), simulated=NAMED) as source:
+        assert present(source.read(1)).media_s == 0
+
+
+def test_a_kind_of_source_that_nobody_named_is_not_there_and_those_named_are_told() -> None:
+    with pytest.raises(SourceUnusable, match="named: is not a kind of source"):
+        open_source(camera("named:?seconds=1"))
+    with pytest.raises(SourceUnusable, match="named:, /dev/video"):
+        open_source(camera("gopher://cam/1"), simulated=NAMED)
+
+
+def test_nobody_who_has_no_such_source_imports_what_opens_it() -> None:
+    simulated = {"named": "no.such.module:open"}
+    with open_source(camera("test:?seconds=1"), simulated=simulated) as source:
+        assert source.read(1) is not None
+    with pytest.raises(ImportError):
+        open_source(camera("named:"), simulated=simulated)
+
+
+def test_a_simulated_source_takes_no_credentials(tmp_path: Path) -> None:
+    path = tmp_path / "camera.secret"
+    path.write_text("van:s3cret\n")
+    path.chmod(0o600)
+    with pytest.raises(SourceUnusable, match="credentials are for cameras"):
+        open_source(camera("test:", credentials=path))
 
 
 def test_a_live_camera_takes_no_pace_fast() -> None:

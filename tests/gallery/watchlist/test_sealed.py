@@ -219,7 +219,7 @@ def test_the_plaintext_buffers_are_overwritten_after_opening(list_setup: Any, mo
         assert any(buffers[0])
         return buffers[0]
 
-    monkeypatch.setattr(payload, "decrypt", spy)
+    monkeypatch.setattr(sealed, "decrypt", spy)
     list_setup.open()
     assert len(buffers) == 1
     assert not any(buffers[0])

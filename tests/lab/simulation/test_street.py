@@ -14,6 +14,7 @@ import pytest
 from appliance.camera.sources.open import open_source
 from appliance.config.live import Camera
 from appliance.lab.simulation.ground_truth import list_passes
+from appliance.lab.simulation.sources import SIMULATED
 from appliance.vision.detector import open_detector
 from appliance.vision.models import load_manifest
 
@@ -29,7 +30,7 @@ def _one_thread() -> Iterator[Any]:
 
 
 def frames(source: Any, pace: Any = "fast") -> Iterator[Any]:
-    with open_source(Camera(name="street", source=source, pace=pace)) as opened:
+    with open_source(Camera(name="street", source=source, pace=pace), simulated=SIMULATED) as opened:
         while (frame := opened.read(5)) is not None:
             yield frame
             opened.release(frame)

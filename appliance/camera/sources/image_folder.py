@@ -1,4 +1,4 @@
-"""Pictures that are not video: a folder of images, and a test pattern."""
+"""A folder of images as a source, and how an image file is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from appliance.camera.sources.address import Options
+from appliance.camera.sources.options import SourceOptions
 from appliance.core.errors import SourceError, SourceUnusable
 from appliance.core.types import Image
 
@@ -29,7 +29,7 @@ class FolderReader:
 
     live = False
 
-    def __init__(self, path: Path, options: Options) -> None:
+    def __init__(self, path: Path, options: SourceOptions) -> None:
         self.fps = options.number("fps", 5, 0.01, 1000)
         self.finite = not options.flag("loop")
         self.shape: tuple[int, int, int] | None = None
@@ -112,46 +112,3 @@ def read_image(path: Path) -> Image | None:
     except (OSError, ValueError, SyntaxError, cv2.error, *_BOMBS):
         return None
     return cast("Image", image) if image is not None and image.size else None
-
-
-class PatternReader:
-    """`test:` - colour bars, a moving bar and the frame's number; without faces."""
-
-    live = False
-
-    def __init__(self, options: Options) -> None:
-        width, height = options.size("size", (640, 480))
-        self.fps = options.number("fps", 25, 0.1, 1000)
-        seconds = options.number("seconds", 0, 0.04, 86_400)
-        self.finite = seconds > 0
-        self.shape: tuple[int, int, int] | None = (height, width, 3)
-        self.media_s = 0.0
-        self.dropped: dict[str, int] = {}
-        self.notice = ""
-        self._count = max(1, round(seconds * self.fps))
-        self._index = -1
-        colours = np.array([[c * 75 for c in (i & 1, i >> 2 & 1, i >> 1 & 1)] for i in range(8)], np.uint8) + 40
-        bars = colours[np.arange(width) * 8 // width]
-        self._ground = np.ascontiguousarray(np.broadcast_to(bars, (height, width, 3)))
-
-    def open(self) -> None:
-        self._index = -1
-
-    def advance(self) -> bool:
-        if self.finite and self._index + 1 >= self._count:
-            return False
-        self._index += 1
-        self.media_s = self._index / self.fps
-        return True
-
-    def retrieve(self, into: Image) -> tuple[Image, Any]:
-        image = into if into.shape == self._ground.shape else np.empty_like(self._ground)
-        np.copyto(image, self._ground)
-        height, width, _ = image.shape
-        left = self._index * 4 % width
-        image[height // 2 : height // 2 + height // 8, left : left + width // 16] = 255
-        cv2.putText(image, str(self._index), (8, height - 12), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (255, 255, 255), 2)
-        return image, None
-
-    def close(self) -> None:
-        self._index = -1

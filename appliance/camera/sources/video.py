@@ -11,7 +11,8 @@ from typing import Any, cast
 import cv2
 import numpy as np
 
-from appliance.camera.sources.address import Address, Options
+from appliance.camera.sources.address import CameraAddress
+from appliance.camera.sources.options import SourceOptions
 from appliance.camera.sources.rtsp import check_reachable, explain_failure
 from appliance.core.errors import SourceError, SourceUnusable
 from appliance.core.types import Image
@@ -90,7 +91,7 @@ class StreamReader(_CaptureReader):
     the stream to change it, as they do, is opened again at the new size.
     """
 
-    def __init__(self, address: Address, open_timeout_s: float, read_timeout_s: float) -> None:
+    def __init__(self, address: CameraAddress, open_timeout_s: float, read_timeout_s: float) -> None:
         super().__init__()
         self._address = address
         self._open_timeout_s = open_timeout_s
@@ -124,7 +125,7 @@ class StreamReader(_CaptureReader):
 class DeviceReader(_CaptureReader):
     """A camera on this machine (V4L2), as `/dev/videoN`."""
 
-    def __init__(self, device: str, options: Options, read_timeout_s: float) -> None:
+    def __init__(self, device: str, options: SourceOptions, read_timeout_s: float) -> None:
         super().__init__()
         self._device = device
         self._size = options.size("size", (1280, 720))
