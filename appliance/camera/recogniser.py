@@ -153,13 +153,13 @@ class Recogniser:
             ):
                 if entry_row < 0:
                     break
-                if entries[int(entry_row)].expired(today):  # at midnight, while the list is in use
+                entry = entries[int(entry_row)]
+                if entry.expired(today):  # at midnight, while the list is in use
                     continue
-                candidate = self._weigh(
-                    evidence, track, faces[row], entries[int(entry_row)], int(template), float(score), now_s
-                )
-                if candidate is not None and (best is None or candidate.score > best.score):
-                    best = candidate
+                mean = self._weigh(evidence, entry, float(score), now_s)
+                if mean is not None and (best is None or mean > best.score):
+                    threshold = self._policy.threshold_of(entry.category)
+                    best = Candidate(track, faces[row], entry, int(template), mean, threshold, evidence.embedded)
             if best is not None:
                 evidence.alerted.add(best.entry.id)
                 self._alerted_s[best.entry.id] = now_s
@@ -176,9 +176,8 @@ class Recogniser:
         known = self._evidence.get(track.id)
         return known.embedded if known else 0
 
-    def _weigh(
-        self, evidence: _Evidence, track: Track, face: int, entry: Entry, template: int, score: float, now_s: float
-    ) -> Candidate | None:
+    def _weigh(self, evidence: _Evidence, entry: Entry, score: float, now_s: float) -> float | None:
+        """Add a score of the track against an entry; the mean of the best when that is a candidate now."""
         scores = evidence.scores.get(entry.id)
         if scores is None:
             if len(evidence.scores) >= MAX_ENTRIES_A_TRACK:
@@ -202,4 +201,4 @@ class Recogniser:
         if last_s is not None and now_s - last_s < self._policy.cooldown_s:
             evidence.alerted.add(entry.id)
             return None
-        return Candidate(track, face, entry, template, mean, threshold, evidence.embedded)
+        return mean
