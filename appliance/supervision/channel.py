@@ -14,7 +14,7 @@ from appliance.core.heartbeat import Heartbeat, Instructions
 from appliance.core.sockets import Limits, Peer, connect, listen, receive, send
 
 log = structlog.get_logger()
-MAX_BEATS_A_TURN = 256
+MAX_BEATS_A_ROUND = 256
 
 
 class SupervisorChannel:
@@ -29,8 +29,8 @@ class SupervisorChannel:
 
     def beats(self, wait_ms: int, answer: Callable[[Heartbeat], Instructions]) -> Iterator[Heartbeat]:
         """Every heartbeat that has arrived, each answered; waits at most `wait_ms` for the first."""
-        for turn in range(MAX_BEATS_A_TURN):
-            frames = receive(self._beats) if self._beats.poll(wait_ms if turn == 0 else 0) else None
+        for number in range(MAX_BEATS_A_ROUND):
+            frames = receive(self._beats) if self._beats.poll(wait_ms if number == 0 else 0) else None
             if frames is None:
                 return
             if len(frames) != 3 or frames[1] != b"beat":

@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 import zmq
-from alerts_material import alert, decision, picture, pictures, running, settings, short_folder
+from alerts_material import alert, picture, pictures, running, settings, short_folder
 
 from appliance.alerts.event import Event
 from appliance.alerts.messages import PreviewHeader, Status
 from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
 from appliance.core.telemetry import Meter
-from appliance.stream.client import HubClient
 from appliance.stream.hub import Hub
 from appliance.stream.outbox import Outbox
 from appliance.stream.subscriber import Connection, Preview, Reset, Subscriber
@@ -304,29 +303,8 @@ async def _two_events(stream: Any) -> AsyncIterator[Any]:
 def test_bad_addresses_and_numbers_are_refused(folder: Path) -> None:
     with pytest.raises(StreamError, match="is not an address"):
         Subscriber("nowhere", f"ipc://{folder}/replay")
-    with pytest.raises(StreamError, match="is not an address"):
-        HubClient("nowhere")
     with pytest.raises(ValueError, match="after_seq"):
         Subscriber("ipc:///tmp/a", "ipc:///tmp/b", after_seq=-1)
-
-
-def test_a_hub_that_does_not_answer_is_said_with_what_to_do(folder: Path) -> None:
-    started = time.monotonic()
-    with HubClient(f"ipc://{folder}/replay", timeout_s=0.5) as client:
-        with pytest.raises(StreamError, match=r"does not answer at ipc://.*Is lfr run running\?"):
-            client.replay(1)
-        with pytest.raises(StreamError, match="does not answer"):
-            client.decide(decision("a"))
-    assert time.monotonic() - started < 3
-
-
-def test_a_question_survives_a_hub_that_comes_back(folder: Path) -> None:
-    with running(settings(folder)) as hub:
-        put(hub, 2)
-        client = HubClient(hub.settings.replay, timeout_s=10)
-        assert client.replay(1).newest == 2
-    with client, running(settings(folder)):
-        assert client.replay(1).newest == 2
 
 
 def test_a_hub_that_cannot_be_made_lets_go_of_everything(folder: Path) -> None:

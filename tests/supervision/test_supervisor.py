@@ -128,14 +128,12 @@ def test_a_run_whose_hub_never_worked_is_no_success(start_run: Any) -> None:
 
 
 def test_a_second_signal_ends_at_once(start_run: Any) -> None:
-    run = start_run(acts={"camera/north": ["stubborn"]})
+    run = start_run(acts={"camera/north": ["stubborn"]}, intervals={"cameras_stop_s": 600})
     run.until(lambda: "camera/north is ready" in run.events(), what="ready")
     run.signal(signal.SIGINT)
     run.until(lambda: "stopping: a signal came" in run.events(), what="the first signal is heard")
-    began = time.monotonic()
     run.signal(signal.SIGINT)
-    assert run.wait() == 1
-    assert time.monotonic() - began < 1.5
+    assert run.wait() == 1, "not only when the camera's time to leave is over"
 
 
 def test_ready_waits_for_warm_models_but_not_for_an_absent_camera_which_is_recorded_as_down(start_run: Any) -> None:

@@ -24,7 +24,7 @@ from appliance.supervision.supervisor import Supervisor
 from appliance.supervision.workers import RestartPolicy, WorkerSpec
 
 
-class FakeRooms:
+class FakeDeployment:
     """Writes down what it was asked in `acts.jsonl`; a watchlist is a text file `SEQUENCE id id …`."""
 
     def __init__(self, scenario: dict[str, Any], folder: Path) -> None:
@@ -145,7 +145,7 @@ def main(file: str) -> int:
     configure_logging("supervisor")
     supervisor = Supervisor(
         config,
-        FakeRooms(scenario, path.parent),
+        FakeDeployment(scenario, path.parent),
         policy=RestartPolicy(**scenario.get("policy", {})),
         intervals=Intervals(**scenario.get("intervals", {})),
     )
