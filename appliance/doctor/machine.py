@@ -188,12 +188,13 @@ def secrets(config: Config) -> Iterator[Finding]:
         except OSError:
             continue  # what is missing is told where it is needed
         looked += 1
-        troubled = troubled or bool(stat.S_IMODE(found.st_mode) & 0o077)
         if stat.S_IMODE(found.st_mode) & 0o077:
+            troubled = True
             yield Finding("secrets", "fail", f"{path} can be read by others.", f"Run: chmod 600 {path}")
         elif found.st_uid not in (os.getuid(), 0):
             yield Finding("secrets", "warn", f"{path} belongs to another user.", f"Run: chown {os.getuid()} {path}")
     if state_dir.is_dir() and stat.S_IMODE(state_dir.stat().st_mode) & 0o077:
         yield Finding("secrets", "warn", f"{state_dir} is open to others.", f"Run: chmod 700 {state_dir}")
     elif looked and not troubled:
-        yield Finding("secrets", "ok", f"{looked} secret files can be read by this user alone")
+        files_read = "1 secret file" if looked == 1 else f"{looked} secret files"
+        yield Finding("secrets", "ok", f"{files_read} can be read by this user alone")

@@ -1,48 +1,26 @@
 """What the doctor says of things that are wrong, and that it says it before the start."""
 
-import os
-import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from doctor_config import config_of, levels
+from watchlist_fixtures import NOW, make_payload
 
 from appliance.config import live as configuration
 from appliance.config.live import Camera
-from appliance.core.errors import LfrError
 from appliance.core.types import Faces, Image
 from appliance.deployment import authority
-from appliance.doctor import cameras, examination, machine
+from appliance.doctor import cameras, examination
 from appliance.doctor.findings import guarded, healthy
-from appliance.supervision import addresses
-from appliance.supervision.run_folder import RunLock
+from appliance.vision.models import load_manifest
 
 ROOT = Path(__file__).parents[2]
-
-
-def config_of(folder: Path, **sections: Any) -> Any:
-    document = {
-        "deployment": {"id": "test", "starts": "2026-11-21T10:00:00Z", "ends": "2026-11-21T16:00:00Z"},
-        "watchlist": {"file": "list.lfrw", "key": "seal.key"},
-        "cameras": [{"name": "north", "source": "test:?size=320x240&fps=20"}],
-        "alerts": {"state_dir": "state", "publish": "ipc:///tmp/p", "replay": "ipc:///tmp/r"},
-        "metrics": {"listen": "127.0.0.1:1"},
-        **sections,
-    }
-    return configuration.parse(document, folder / "config.yaml")
-
-
-def free_listen() -> str:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{sock.getsockname()[1]}"
-
-
-def levels(findings: Any) -> list[str]:
-    return [finding.level for finding in findings]
 
 
 def test_the_van_configuration_is_complete_and_loads() -> None:
@@ -69,76 +47,6 @@ def test_a_window_that_is_over_fails_and_one_that_waits_does_not(
         monkeypatch.setattr(examination, "utc_now", lambda moment=moment: moment)
         found = [one for one in examination.examine(config_of(tmp_path), look_s=0) if one.area == "window"]
         assert levels(found) == [level]
-
-
-def test_a_taken_port_fails_and_two_uses_of_one_port_fail(tmp_path: Path) -> None:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen()
-        taken = f"127.0.0.1:{sock.getsockname()[1]}"
-        found = list(machine.ports(config_of(tmp_path, metrics={"listen": taken})))
-    assert levels(found) == ["fail", "ok", "ok"]
-    same = config_of(tmp_path, metrics={"listen": taken}, console={"listen": taken})
-    assert any("are both" in finding.text for finding in machine.ports(same))
-
-
-def test_one_port_under_two_names_of_this_machine_fails(tmp_path: Path) -> None:
-    alerts = {"state_dir": "state", "publish": "tcp://localhost:5557", "replay": "tcp://127.0.0.1:5557"}
-    assert any("are both" in finding.text for finding in machine.ports(config_of(tmp_path, alerts=alerts)))
-
-
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [("gone/p", "there is no folder"), ("taken", "is in the way"), ("p" * 100, "is longer than 107 bytes")],
-)
-def test_a_socket_that_cannot_be_made_fails_and_keeps_a_run_from_starting(tmp_path: Path, name: Any, why: Any) -> None:
-    (tmp_path / "taken").touch()
-    alerts = {"state_dir": "state", "publish": f"ipc://{tmp_path}/{name}", "replay": f"ipc://{tmp_path}/r"}
-    config = config_of(tmp_path, alerts=alerts, metrics={"listen": free_listen()})
-    found = list(machine.ports(config))
-    assert levels(found) == ["ok", "fail", "ok"]
-    assert why in found[1].text
-    with pytest.raises(LfrError, match="cannot be used"):
-        addresses.require_free(config, wait_s=0)
-
-
-def test_a_console_that_nobody_can_use_is_told(tmp_path: Path) -> None:
-    console = {"listen": "127.0.0.1:8080", "tls_cert": "a.pem", "tls_key": "a.key"}
-    found = list(machine.console(config_of(tmp_path, console=console)))
-    assert [(one.level, one.area) for one in found] == [("fail", "console"), ("warn", "console")]
-    assert "a.key cannot be read: No such file" in found[0].text
-    (tmp_path / "a.pem").write_text("no certificate")
-    (tmp_path / "a.key").write_text("no key")
-    (tmp_path / "a.key").chmod(0o644)
-    assert "can be read by others" in next(machine.console(config_of(tmp_path, console=console))).text
-    (tmp_path / "a.key").chmod(0o600)
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "users.json").touch()
-    assert levels(machine.console(config_of(tmp_path, console=console))) == ["fail", "ok"]
-
-
-def test_ports_of_a_running_appliance_are_not_called_taken(tmp_path: Path) -> None:
-    config = config_of(tmp_path)
-    lock = RunLock(config.alerts.state_dir)
-    try:
-        found = list(machine.ports(config))
-    finally:
-        lock.close()
-    assert levels(found) == ["warn"]
-    assert str(os.getpid()) in found[0].text
-
-
-def test_a_key_that_others_can_read_fails_with_the_command_that_mends_it(tmp_path: Path) -> None:
-    (tmp_path / "seal.key").touch(mode=0o644)
-    found = list(machine.secrets(config_of(tmp_path)))
-    assert levels(found) == ["fail"]
-    assert found[0].remedy == f"Run: chmod 600 {tmp_path / 'seal.key'}"
-
-
-def test_a_state_folder_on_a_durable_disk_is_measured(tmp_path: Path) -> None:
-    found = list(machine.disk(config_of(tmp_path)))
-    assert any("durable after" in finding.text for finding in found)
-    assert not (tmp_path / "state").exists(), "the doctor leaves nothing behind"
 
 
 def test_a_refusal_of_the_machine_is_a_finding(tmp_path: Path) -> None:
@@ -183,3 +91,73 @@ def test_a_silent_camera_is_told_without_its_password(tmp_path: Path) -> None:
     found = list(cameras.judge(camera, cameras.Look()))
     assert levels(found) == ["fail"]
     assert "secret" not in found[0].text
+
+
+def test_what_is_looked_at_is_told_in_the_order_of_a_deployment_and_cameras_can_be_left_alone(tmp_path: Path) -> None:
+    told: list[str] = []
+    findings = examination.examine(config_of(tmp_path), look_s=0, step=told.append)
+    assert told == [
+        "record", "window", "models", "provider", "watchlist", "secrets",
+        "disk", "memory", "ports", "console", "clock", "cameras",
+    ]  # fmt: skip
+    assert not [finding for finding in findings if finding.area.startswith("camera")]
+
+
+@pytest.fixture
+def examined_list(tmp_path: Path, list_setup: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Seals a list with changes, and gives what the doctor says of it an hour after it was made."""
+    monkeypatch.setattr(examination, "utc_now", lambda: NOW + timedelta(hours=1))
+    embedder = load_manifest().embedder("mobilefacenet").ref
+    watchlist = {"file": str(list_setup.list), "key": str(list_setup.keys / "seal.key"), "approvals": 0}
+
+    def examined(ends: datetime = NOW + timedelta(hours=2), **changes: Any) -> list[tuple[str, str]]:
+        list_setup.seal(**{"embedder": embedder, "deployment": "test", **changes})
+        deployment = {"id": "test", "starts": NOW.isoformat(), "ends": ends.isoformat()}
+        config = config_of(tmp_path, watchlist=watchlist, deployment=deployment)
+        found = examination.examine(config, look_s=0)
+        return [(finding.level, finding.text) for finding in found if finding.area == "watchlist"]
+
+    return examined
+
+
+def test_a_list_that_can_be_used_is_described_by_its_size_and_who_made_it(examined_list: Any) -> None:
+    ((level, text),) = examined_list()
+    assert level == "ok"
+    assert text == "3 entries with 6 photos, built by B. Builder, no approval asked for"
+
+
+def test_a_list_that_ends_before_the_window_does_is_warned_of(examined_list: Any) -> None:
+    (_, (level, text)) = examined_list(ends=NOW + timedelta(hours=7))
+    assert (level, text[:42]) == ("warn", "The watchlist expires at 2026-11-21T16:00,")
+
+
+def test_a_list_of_which_everybody_has_expired_is_warned_of_and_a_page_with_faces_beside_it_is_told(
+    examined_list: Any, list_setup: Any
+) -> None:
+    page = list_setup.list.with_name(list_setup.list.name + ".report.html")
+    page.touch()
+    made = make_payload(people=2)
+    gone = tuple(replace(entry, expires=(NOW - timedelta(days=1)).date()) for entry in made.entries)
+    (_, expired, page_said, nobody) = examined_list(payload=replace(made, entries=gone))
+    assert expired[0] == "warn"
+    assert expired[1].startswith("2 entries are past their own expiry")
+    assert page_said[0] == "ok"
+    assert page.name in page_said[1]
+    assert nobody == ("warn", "Nobody is on the watchlist.")
+
+
+def test_a_list_for_another_deployment_fails_in_the_list_s_own_words(examined_list: Any) -> None:
+    ((level, text),) = examined_list(deployment="elsewhere")
+    assert level == "fail"
+    assert "elsewhere" in text
+
+
+def test_a_gpu_that_is_not_used_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = SimpleNamespace(provider="cpu", match_threshold=0.5)
+    for name in ("open_detector", "open_embedder"):
+        monkeypatch.setattr(examination, name, lambda *_, **__: opened)
+    for present, asked, level in ((True, "auto", "warn"), (True, "cpu", "ok"), (False, "auto", "ok")):
+        monkeypatch.setattr(examination, "gpu_present", lambda present=present: present)
+        config = config_of(tmp_path, models={"provider": asked})
+        found = [one for one in examination.examine(config, look_s=0) if one.area == "provider"]
+        assert levels(found) == [level, level]
