@@ -7,7 +7,7 @@ import pytest
 from painted_faces import EVERY_FACE, Painted, Street
 
 from appliance.camera import process as module
-from appliance.camera.process import CameraProcess, FrameRate
+from appliance.camera.process import CameraProcess
 from appliance.core.heartbeat import Instructions
 from appliance.core.telemetry import Meter
 
@@ -113,26 +113,3 @@ def test_every_frame_is_overwritten_whoever_was_in_it_and_the_dwell_is_measured(
     assert reporter.states[-1] == "ended"
     assert not lists.opened[0].entries, "the list is overwritten when the camera ends"
     assert outbox.previews
-
-
-class TestFrameRate:
-    def test_few_frames_of_many_are_said(self) -> None:
-        rate = FrameRate()
-        for i in range(20):
-            rate.looked(i / 2)
-        assert "only 2.0 of 25 frames a second" in rate.trouble(25.0)
-
-    def test_a_slow_source_or_a_fast_machine_is_no_trouble(self) -> None:
-        slow, fast = FrameRate(), FrameRate()
-        for i in range(200):
-            slow.looked(i / 2)
-            fast.looked(i / 12)
-        assert slow.trouble(2.0) == ""
-        assert fast.trouble(25.0) == ""
-
-    def test_the_first_seconds_are_not_judged(self) -> None:
-        rate = FrameRate()
-        assert rate.trouble(25.0) == ""
-        rate.looked(0.0)
-        rate.looked(2.0)
-        assert rate.trouble(25.0) == ""
