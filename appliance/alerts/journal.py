@@ -121,7 +121,12 @@ class Journal(JournalReader):
                 raise
 
     def append_alert(self, alert: Alert, pictures: Sequence[bytes | bytearray]) -> Journaled:
-        """Journal an alert and its three pictures; `published_at` is stamped here, just before the commit.
+        """Journal an alert and its three pictures.
+
+        `published_at` is stamped here, once the pictures are encrypted and just before the commit: an alert has one
+        such moment, the same for who hears it live and who asks for it later, and a header cannot hold a moment that
+        lies after its own commit. What the commit and the sending take on top of it is measured by the hub
+        (`lfr_alert_latency_seconds`).
 
         An alert that was journaled before (same id), or whose entry was alerted at the same camera of the same
         deployment within the cool-down, is not journaled again: the earlier sequence number is the answer.
@@ -131,17 +136,17 @@ class Journal(JournalReader):
             if repeated:
                 return repeated
             seq = self.newest + 1
-            stamped = alert.model_copy(update={"epoch": self.epoch, "seq": seq, "published_at": utc_now()})
-            self._insert(
-                "alert", stamped, stamped.id, alert.deployment, alert.camera, alert.entry.id, alert.entry.category,
-                alert.captured_at,
-            )  # fmt: skip
             if not self._sealer.current:  # replaced after a purge by another process, while it held the write lock
                 self._sealer = PictureCipher.open(self._sealer.path)
             self._db.executemany(
                 "INSERT INTO pictures VALUES (?, ?, ?)",
                 [(seq, i, self._sealer.seal(alert.id, i, picture)) for i, picture in enumerate(pictures)],
             )
+            stamped = alert.model_copy(update={"epoch": self.epoch, "seq": seq, "published_at": utc_now()})
+            self._insert(
+                "alert", stamped, stamped.id, alert.deployment, alert.camera, alert.entry.id, alert.entry.category,
+                alert.captured_at,
+            )  # fmt: skip
             return Journaled(seq, stamped)
 
     def append_sighting(self, sighting: Sighting) -> Journaled:

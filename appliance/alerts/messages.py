@@ -96,7 +96,7 @@ class Alert(Message):
     camera: str = Field(max_length=32)
     place: str = Field("", max_length=200)
     captured_at: Moment
-    published_at: Moment | None = None
+    published_at: Moment | None = Field(None, description="when the journal took it, just before it was sent")
     media_s: float | None = Field(None, description="position in the recording, seconds; None for a live camera")
     entry: EntryRef
     score: float = Field(ge=-1, le=1, description="cosine similarity over the track's frames")
@@ -158,7 +158,7 @@ class CameraState(BaseModel):
 class Degradation(BaseModel):
     """One thing that is not as it should be, in a plain sentence."""
 
-    code: str = Field(description="camera, hub, provider, window, guard, watchlist, recall, disk")
+    code: str = Field(description="alerts, camera, console, disk, end, guard, hub, provider, rate, recall, …")
     text: str
     severity: Literal["warning", "critical"] = "warning"
 

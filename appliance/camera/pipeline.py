@@ -113,7 +113,6 @@ class Pipeline:
         self._meter = meter
         self._tracker = Tracker(begin_score=rules.begin_score)
         self._recogniser = Recogniser(rules.policy)
-        self._seen: set[int] = set()
         self._faces = Faces.empty()
 
     def process(self, frame: Frame, gallery: Gallery) -> list[PicturedAlert]:
@@ -129,14 +128,14 @@ class Pipeline:
         owners, ended = self._tracker.update(faces, now_s, frame.captured_at_utc)
         self._meter.count("lfr_faces_total", sum(owner is not None for owner in owners), camera=camera)
         for track in owners:
-            if track is not None and track.hits == 2:
+            if track is not None and track.hits >= 2:
                 self._saw(track)
-        self._forget(ended)
+        self._recogniser.forget(ended)
         return self._recognise(frame, faces, owners, gallery, now_s)
 
     def finish(self) -> None:
         """The source is over: end every track."""
-        self._forget(self._tracker.finish())
+        self._recogniser.forget(self._tracker.finish())
 
     def preview(self, frame: Frame, width_px: int) -> Preview:
         """The frame that was just processed, small, with every face in it redacted."""
@@ -151,7 +150,7 @@ class Pipeline:
             redactor.redact(image, small.boxes_xyxy, None, self._rules.style)
             jpg = _jpeg(image, PREVIEW_JPEG_QUALITY)
             image.fill(0)
-        return Preview(jpg, len(self._tracker.tracks))
+        return Preview(jpg, sum(not track.continued for track in self._tracker.tracks))
 
     def _recognise(
         self, frame: Frame, faces: Faces, owners: list[Track | None], gallery: Gallery, now_s: float
@@ -248,13 +247,12 @@ class Pipeline:
 
     def _saw(self, track: Track) -> None:
         """Count a person once, when they were found twice or embedded: a face of a single weak frame is nobody."""
-        if track.id not in self._seen:
-            self._seen.add(track.id)
+        passing = track.passing
+        if not passing.counted:
+            passing.counted = True
             self._meter.count("lfr_people_seen_total", camera=self._identity.camera)
-
-    def _forget(self, ended: list[Track]) -> None:
-        self._recogniser.forget(ended)
-        self._seen.difference_update(track.id for track in ended)
+            if passing.uncertain:
+                self._meter.count("lfr_people_uncertain_total", camera=self._identity.camera)
 
     def _stage(self, stage: str) -> AbstractContextManager[None]:
         return self._meter.timed("lfr_stage_seconds", camera=self._identity.camera, stage=stage)

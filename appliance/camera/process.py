@@ -102,7 +102,7 @@ class CameraProcess:
             ),
             self._meter,
         )
-        self._outbox = Outbox(f"ipc://{settings.runtime}/hub", self._name)
+        self._outbox = Outbox(f"ipc://{settings.runtime}/hub", self._name, self._meter)
         self._next_preview_s = 0.0
         self._rate = FrameRate()
         self._dropped: dict[str, int] = {}
@@ -120,12 +120,13 @@ class CameraProcess:
         finally:
             source.close()
             self._galleries.close()
+            if not over:
+                self._outbox.drained(DRAIN_TIMEOUT_S / 2)
+                self._outbox.close()  # before the last heartbeat, which tells what was lost with it
         if over:
             self._drain(source)
         else:
-            self._outbox.drained(DRAIN_TIMEOUT_S / 2)
             self._beat(source, "stopped", now=True)
-        self._outbox.close()
 
     def _turn(self, source: Source) -> bool:
         """One frame at most; True when the source is at its end."""
@@ -195,7 +196,7 @@ class CameraProcess:
             state,
             now=now,
             detail=source.detail,
-            trouble=self._outbox.trouble or self._galleries.problem or self._rate.trouble(source.fps),
+            trouble=self._galleries.problem or self._rate.trouble(source.fps),
             last_frame_age_s=source.last_frame_age_s,
             fps=source.fps,
             provider=self._provider,
@@ -211,6 +212,7 @@ class CameraProcess:
         while self._outbox.pending and not self._stop.is_set():
             self._outbox.pump(0.1)
             self._beat(source, "draining")
+        self._outbox.close()
         whole = source.state != "failed" and not self._outbox.lost
         self._beat(source, "ended" if whole else "failed", now=True)
 

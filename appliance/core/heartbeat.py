@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 import uuid
@@ -12,6 +11,7 @@ import zmq
 from pydantic import BaseModel, Field
 
 from appliance.core.clock import utc_now, utc_text
+from appliance.core.sockets import Limits, Peer, connect, receive, send
 from appliance.core.telemetry import Meter, Sample
 
 BEAT_EVERY_S = 0.5
@@ -78,10 +78,9 @@ class HeartbeatSender:
         self._state = ""
         self._socket: zmq.Socket[bytes] | None = None
         if runtime is not None:
-            self._socket = zmq.Context.instance().socket(zmq.DEALER)
-            self._socket.setsockopt(zmq.LINGER, 500)
-            self._socket.setsockopt(zmq.SNDHWM, 8)
-            self._socket.connect(f"ipc://{runtime}/supervisor")
+            # The last word of a process that cannot start must arrive, though it is said before anybody is connected.
+            limits = Limits(outgoing=8, linger_ms=500, queue_when_away=True)
+            self._socket = connect(zmq.Context.instance(), zmq.DEALER, Peer(f"ipc://{runtime}/supervisor"), limits)
 
     def beat(self, state: str, *, now: bool = False, **facts: object) -> None:
         """Send a heartbeat if one is due (or `now`, or the state changed), and take in the newest answer.
@@ -105,13 +104,10 @@ class HeartbeatSender:
                 samples=self.meter.snapshot(),
                 **facts,
             )
-            with contextlib.suppress(zmq.Again):  # the supervisor is busy: the next beat says it all again
-                self._socket.send_multipart([b"beat", beat.model_dump_json().encode()], zmq.NOBLOCK)
-        with contextlib.suppress(zmq.Again):
-            while True:
-                verb, body = self._socket.recv_multipart(zmq.NOBLOCK)
-                if verb == b"instructions":
-                    self.instructions = Instructions.model_validate_json(body)
+            send(self._socket, [b"beat", beat.model_dump_json().encode()])  # if not: the next beat says it all again
+        while (frames := receive(self._socket)) is not None:
+            if frames[0] == b"instructions" and len(frames) == 2:
+                self.instructions = Instructions.model_validate_json(frames[1])
 
     def close(self) -> None:
         """Let the last heartbeat leave."""

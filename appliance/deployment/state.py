@@ -421,6 +421,8 @@ class CameraTally(BaseModel):
 
     Attributes
     ----------
+    uncertain
+        Of the people seen, how many were first seen where too few frames were looked at to be sure that they were new.
     slots
         People seen in each ten minutes, by the slot's start in UTC: `2026-11-21T10:30Z`.
     """
@@ -428,6 +430,7 @@ class CameraTally(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     people_seen: int = Field(0, ge=0)
+    uncertain: int = Field(0, ge=0)
     faces: int = Field(0, ge=0)
     frames: int = Field(0, ge=0)
     dropped: int = Field(0, ge=0)
@@ -449,6 +452,11 @@ class Tally(BaseModel):
         """People seen by all cameras (tracks: somebody who passes two cameras counts twice)."""
         return sum(camera.people_seen for camera in self.cameras.values())
 
+    @property
+    def uncertain(self) -> int:
+        """Of the people seen, how many may have been counted before."""
+        return sum(camera.uncertain for camera in self.cameras.values())
+
     @classmethod
     def load(cls, state_dir: Path) -> Tally:
         """The tally; an empty one where there is none or it cannot be read."""
@@ -462,7 +470,7 @@ class Tally(BaseModel):
         write_atomic(state_dir / TALLY_FILE, self.model_dump_json().encode())
 
     def add(self, camera: str, people: int, at: datetime | None = None, **counts: int) -> None:
-        """Count people (and faces, frames, dropped, alerts) that one camera saw since the last call."""
+        """Count people that one camera saw since the last call (and uncertain ones, faces, frames, dropped, alerts)."""
         tally = self.cameras.setdefault(camera, CameraTally())
         tally.people_seen += people
         for name, count in counts.items():

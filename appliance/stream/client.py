@@ -13,19 +13,16 @@ import zmq
 from appliance.alerts.event import Event, parse_event
 from appliance.alerts.messages import Decision
 from appliance.core.errors import DecisionConflict, RequestRefused, StreamError, UnknownAlert
+from appliance.core.sockets import Frames, Limits, Peer, connect, receive, send
 from appliance.stream.wire import (
     ActRequest,
     End,
     FetchRequest,
-    Frames,
     Refusal,
     ReplayRequest,
     body_of,
-    options,
     parse,
-    receive,
     request_id,
-    send,
 )
 
 TIMEOUT_S = 3.0
@@ -60,7 +57,7 @@ class Batch:
 
 
 class HubClient:
-    """A hub's clerk for questions. Thread-safe: one question at a time, the others wait.
+    """Asks a hub. Thread-safe: one question at a time, the others wait.
 
     >>> with HubClient("tcp://127.0.0.1:5557") as hub:          # doctest: +SKIP
     ...     for event in hub.events(from_seq=1):
@@ -80,13 +77,11 @@ class HubClient:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._context = zmq.Context()
-        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        options(self._socket, immediate=1, reconnect_ivl=50, reconnect_ivl_max=500, rcvhwm=32)
         try:
-            self._socket.connect(replay)
-        except zmq.ZMQError as error:
+            self._socket = connect(self._context, zmq.DEALER, Peer(replay), Limits(incoming=32))
+        except StreamError:
             self._context.destroy(linger=0)
-            raise StreamError(f"{replay} is not an address: {error.strerror}.") from None
+            raise
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -2,7 +2,7 @@
 
 One thread, one loop. For each alert: journal and commit, then acknowledge to the camera, then publish. A hub that dies
 between any two of these loses and repeats nothing for those who follow the contract below: a camera sends again what
-was not acknowledged, a reader asks for what it missed.
+was not acknowledged (see `arrivals`), a reader asks for what it missed.
 
 The contract for readers
 ------------------------
@@ -41,80 +41,48 @@ verb       JSON                                         replies
 
 Any may be answered by `error` `{"code", "message", "standing"}` with code `unknown_alert`, `conflict` (another decision
 of that kind stands: `standing`), `bad_request`, `too_large` or `unavailable` (try again later).
-
-The contract for cameras (`ipc://RUNTIME/hub`, ROUTER; see `outbox`)
---------------------------------------------------------------------
-`[alert, header, scene, face, photo]` and `[sighting, header]` are answered by `[ack, id, seq]`, a repetition with the
-number that it has already, or by `[nack, id, reason]`; a reason that starts with `retry:` says to keep the alert and
-send it again, any other that it will never be taken. `[preview, header, picture]` and the supervisor's
-`[status, Status]` are not answered.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import signal
 import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import structlog
 import zmq
 
-from appliance.alerts.event import Header
-from appliance.alerts.journal import PICTURES_OF_AN_ALERT, Journal
+from appliance.alerts.journal import Journal
 from appliance.alerts.messages import (
-    MAX_HEADER_BYTES,
     MAX_PICTURE_BYTES,
     Alert,
     Decision,
     Degradation,
-    PreviewHeader,
-    Sighting,
     Status,
 )
 from appliance.core.clock import utc_now
 from appliance.core.errors import JournalError, LfrError, SecretError, StreamError
 from appliance.core.heartbeat import HeartbeatSender
 from appliance.core.process import die_with_parent
+from appliance.core.sockets import Frames, Limits, Peer, listen, receive, send
 from appliance.core.telemetry import configure_logging
+from appliance.stream.arrivals import Arrival, View, read, refused_id
 from appliance.stream.decision_audit import Auditor
 from appliance.stream.requests import RequestHandler
 from appliance.stream.settings import HubSettings
-from appliance.stream.wire import (
-    MAX_FRAMES,
-    MAX_REQUEST_BYTES,
-    Frames,
-    MessageRefused,
-    bind,
-    body_of,
-    check_camera,
-    check_pictures,
-    options,
-    parse,
-    receive,
-    send,
-)
+from appliance.stream.wire import MAX_REQUEST_BYTES, MessageRefused, body_of
 
 STATUS_EVERY_S = 1.0
 PURGE_EVERY_S = 60.0
 SUPERVISOR_SILENT_S = 3.0
-CLOCK_TOLERANCE_S = 60.0
-_MESSAGES_A_TURN = 32
-_REQUESTS_A_TURN = 16
+_MESSAGES_A_ROUND = 32
 
 _log = structlog.get_logger()
-
-
-class _Arrival(NamedTuple):
-    sender: bytes
-    header: Alert | Sighting
-    pictures: Frames
 
 
 class Hub:
@@ -138,9 +106,12 @@ class Hub:
         self._context.setsockopt(zmq.MAX_SOCKETS, 64)
         try:
             self._auditor = Auditor(self.journal, settings.audit(settings.state_dir) if settings.audit else None)
-            self._cameras = self._open(zmq.ROUTER, settings.cameras, "cameras", 256, MAX_PICTURE_BYTES + 65_536)
-            self._pub = self._open(zmq.PUB, settings.publish, "alerts.publish", 256, MAX_REQUEST_BYTES)
-            router = self._open(zmq.ROUTER, settings.replay, "alerts.replay", 32, 4 * MAX_REQUEST_BYTES)
+            to_cameras = Limits(256, 256, MAX_PICTURE_BYTES + MAX_REQUEST_BYTES)
+            self._cameras = listen(self._context, zmq.ROUTER, Peer(settings.cameras), to_cameras, "cameras")
+            to_all = Limits(256, 256, MAX_REQUEST_BYTES)
+            self._pub = listen(self._context, zmq.PUB, Peer(settings.publish), to_all, "alerts.publish")
+            to_readers = Limits(32, 32, 4 * MAX_REQUEST_BYTES)
+            router = listen(self._context, zmq.ROUTER, Peer(settings.replay), to_readers, "alerts.replay")
         except BaseException:
             self.close()
             raise
@@ -155,18 +126,6 @@ class Hub:
         self._purge()  # before anybody is answered: also after a power cut, also when started late
         self._restore_counters()
         self._reporter.beat("ready", now=True)  # before the first alert is taken: from here on this run counts
-
-    def _open(self, kind: int, endpoint: str, what: str, queue: int, max_bytes: int) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = self._context.socket(kind)
-        options(socket, sndhwm=queue, rcvhwm=queue, maxmsgsize=max_bytes)
-        if kind == zmq.ROUTER:
-            options(socket, router_mandatory=1)
-        umask = os.umask(0o077)
-        try:
-            bind(socket, endpoint, what)
-        finally:
-            os.umask(umask)
-        return socket
 
     def close(self, linger_ms: int = 0) -> None:
         """Let go of sockets (after giving them `linger_ms` to send) and journal."""
@@ -183,70 +142,53 @@ class Hub:
     def run(self, stopping: Callable[[], bool]) -> None:
         """Work until `stopping()` is true or the supervisor wants it; then take what cameras have sent, and return."""
         while not stopping() and not self._reporter.instructions.stop:
-            self.turn()
+            self.work_once()
         until_s = time.monotonic() + 1.0
         while self._cameras.poll(100) and time.monotonic() < until_s:
             self._take_arrivals()
         with contextlib.suppress(JournalError):  # a full disk must not hold up the end
             self.journal.rest()
 
-    def turn(self) -> None:
+    def work_once(self) -> None:
         """One round of the loop, at most a tenth of a second when nothing happens."""
-        self._poller.poll(self._requests.patience_ms)
+        self._poller.poll(self._requests.may_sleep_ms)
         self._take_arrivals()
-        self._requests.turn()
-        self._tick()
+        self._requests.answer_waiting()
+        self._do_what_is_due()
 
     # ------------------------------------------------------------------ from cameras and supervisor
 
     def _take_arrivals(self) -> None:
-        arrivals = []
-        for _ in range(_MESSAGES_A_TURN):
+        to_journal = []
+        for _ in range(_MESSAGES_A_ROUND):
             frames = receive(self._cameras)
             if frames is None:
                 break
             try:
-                arrival = self._sort(frames)
+                message = read(frames)
             except MessageRefused as error:
                 self._count("lfr_hub_refused_messages_total", reason=error.code)
                 _log.error("a message from a camera was refused", reason=error.problem)
-                if frames[1:2] in ([b"alert"], [b"sighting"]):
-                    send(self._cameras, [frames[0], b"nack", _id_in(frames), f"refused: {error.problem}".encode()])
+                if (refused := refused_id(frames)) is not None:
+                    send(self._cameras, [frames[0], b"nack", refused, f"refused: {error.problem}".encode()])
                 continue
-            if arrival:
-                arrivals.append(arrival)
-        if arrivals:
-            self._journal_all(arrivals)
+            if isinstance(message, Arrival):
+                to_journal.append(message)
+            else:
+                self._pass_on(message)
+        if to_journal:
+            self._journal_all(to_journal)
 
-    def _sort(self, frames: Frames) -> _Arrival | None:
-        sender, verb, *rest = frames if len(frames) > 1 else (*frames, b"")
-        if len(frames) > MAX_FRAMES:
-            raise MessageRefused("A message of too many frames.", "too_large")
-        if verb not in (b"alert", b"sighting", b"preview", b"status") or not rest:
-            raise MessageRefused("A message that is neither alert, sighting, preview nor status.")
-        body, *pictures = rest
-        if verb == b"alert":
-            alert = parse(Alert, body)
-            check_camera(alert.camera)
-            check_pictures(pictures, PICTURES_OF_AN_ALERT)
-            return _Arrival(sender, alert, pictures)
-        check_pictures(pictures, 1 if verb == b"preview" else 0)
-        if verb == b"sighting":
-            sighting = parse(Sighting, body)
-            check_camera(sighting.camera)
-            return _Arrival(sender, sighting, [])
-        if verb == b"preview":
-            preview = parse(PreviewHeader, body)
-            check_camera(preview.camera)
-            header = preview.model_copy(update={"epoch": self.journal.epoch})
-            self._publish(f"preview.{preview.camera}", header, pictures)
-        else:
-            self._status = parse(Status, body, 8 * MAX_HEADER_BYTES)
+    def _pass_on(self, message: View | Status) -> None:
+        if isinstance(message, Status):
+            self._status = message
             self._status_at_s = time.monotonic()
-            self._publish_status(self._status)
-        return None
+            self._publish_status(message)
+        else:
+            header = message.header.model_copy(update={"epoch": self.journal.epoch})
+            self._publish(f"preview.{header.camera}", header, [message.picture])
 
-    def _journal_all(self, arrivals: list[_Arrival]) -> None:
+    def _journal_all(self, arrivals: list[Arrival]) -> None:
         """Journal what has arrived in one commit, then acknowledge, then publish."""
         try:
             with self.journal.transaction():
@@ -276,13 +218,13 @@ class Hub:
                 continue
             self._newest = result.seq
             self._publish("alert" if arrival.pictures else "sighting", result.header, arrival.pictures)
-            self._observe(result.header)
+            if isinstance(result.header, Alert):
+                self._sent(result.header)
 
-    def _observe(self, header: Header) -> None:
-        if not isinstance(header, Alert) or header.published_at is None:
-            return
+    def _sent(self, header: Alert) -> None:
+        """Count an alert that was just sent; its latency holds encryption, commit, acknowledgement and sending."""
         self._count("lfr_alerts_total", camera=header.camera, category=header.entry.category)
-        latency_s = max((header.published_at - header.captured_at).total_seconds(), 0.0)
+        latency_s = max((utc_now() - header.captured_at).total_seconds(), 0.0)
         try:
             self.meter.observe("lfr_alert_latency_seconds", latency_s, camera=header.camera)
         except ValueError as error:
@@ -296,7 +238,7 @@ class Hub:
 
     # ------------------------------------------------------------------ by the clock
 
-    def _tick(self) -> None:
+    def _do_what_is_due(self) -> None:
         now_s = time.monotonic()
         self._reporter.beat("degraded" if self.trouble else "ready", detail=" ".join(self.trouble.values()))
         if now_s - self._purged_at_s >= PURGE_EVERY_S:
@@ -366,9 +308,7 @@ class Hub:
     def _count(self, name: str, amount: float = 1, **labels: str) -> None:
         try:
             self.meter.count(name, amount, **labels)
-        except (
-            ValueError
-        ) as error:  # more series than a meter holds: a camera or category that is not of this deployment
+        except ValueError as error:  # more series than a meter holds: cameras or categories of another deployment
             self._in_trouble("hub", str(error))
 
     def _restore_counters(self) -> None:
@@ -382,15 +322,6 @@ class Hub:
     def _fault(self, moment: str) -> None:
         if self.settings.fault:
             self.settings.fault(moment)
-
-
-def _id_in(frames: Frames) -> bytes:
-    """The id in a header that was refused, if it has one."""
-    try:
-        found = json.loads(frames[2][:MAX_HEADER_BYTES])["id"]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
-        return b""
-    return found.encode("utf-8", "replace")[:64] if isinstance(found, str) else b""
 
 
 def serve(settings: HubSettings) -> None:

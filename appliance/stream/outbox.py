@@ -12,8 +12,9 @@ import structlog
 import zmq
 
 from appliance.alerts.messages import Alert, PreviewHeader, Sighting
+from appliance.core.sockets import Limits, Peer, connect, receive, send
 from appliance.core.telemetry import Meter
-from appliance.stream.wire import body_of, check_camera, check_pictures, options, receive, send
+from appliance.stream.wire import body_of, check_camera, check_pictures
 
 CAPACITY = 256
 """Alerts that are kept while the hub is away; a deployment has about ten."""
@@ -25,7 +26,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(slots=True, eq=False)
-class _Kept:
+class _Pending:
     verb: bytes
     header: bytes
     pictures: list[bytearray]
@@ -49,23 +50,18 @@ class Outbox:
     camera
         Name of this camera, for the log.
     meter
-        Gets `lfr_outbox_…` counters; default: one of its own.
+        Counts alerts lost and sent again, and previews dropped: what the camera's process exports.
     capacity
-        Most alerts that are kept. When full, the oldest is given up, which is counted, logged and said in `trouble`.
+        Most alerts that are kept. When full, the oldest is given up, which is counted and logged.
     resend_s
         An alert that is not acknowledged within this is sent again; then after twice that, up to eight times.
-
-    Attributes
-    ----------
-    trouble
-        A plain sentence when alerts were lost or refused; empty otherwise. It stays, for the heartbeat.
     """
 
     def __init__(
         self,
         endpoint: str,
         camera: str,
-        meter: Meter | None = None,
+        meter: Meter,
         *,
         capacity: int = CAPACITY,
         resend_s: float = RESEND_S,
@@ -73,23 +69,16 @@ class Outbox:
         if capacity < 1 or resend_s <= 0:
             raise ValueError(f"capacity {capacity} and resend_s {resend_s} must be positive")
         check_camera(camera)
-        self.trouble = ""
         self._camera = camera
-        self._meter = meter or Meter()
+        self._meter = meter
         self._capacity = capacity
         self._resend_s = resend_s
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._pending: OrderedDict[str, _Pending] = OrderedDict()
         self._lost = 0
         self._context = zmq.Context()
-        # IMMEDIATE: nothing queues for a hub that is away; it is kept here and sent when the hub is back.
-        self._alerts = self._connect(endpoint, queue=4 * _IN_FLIGHT)
-        self._previews = self._connect(endpoint, queue=_PREVIEWS_WAITING)
-
-    def _connect(self, endpoint: str, queue: int) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        options(socket, immediate=1, sndhwm=queue, rcvhwm=1024, reconnect_ivl=50, reconnect_ivl_max=500)
-        socket.connect(endpoint)
-        return socket
+        # Nothing queues in a socket for a hub that is away; it is kept here and sent when the hub is back.
+        self._alerts = connect(self._context, zmq.DEALER, Peer(endpoint), Limits(outgoing=4 * _IN_FLIGHT))
+        self._previews = connect(self._context, zmq.DEALER, Peer(endpoint), Limits(outgoing=_PREVIEWS_WAITING))
 
     def __enter__(self) -> Self:
         return self
@@ -100,12 +89,12 @@ class Outbox:
     @property
     def pending(self) -> int:
         """Alerts and sightings that the hub has not acknowledged."""
-        return len(self._kept)
+        return len(self._pending)
 
     @property
     def waiting(self) -> frozenset[str]:
         """The ids of what the hub has not acknowledged."""
-        return frozenset(self._kept)
+        return frozenset(self._pending)
 
     @property
     def lost(self) -> int:
@@ -128,11 +117,11 @@ class Outbox:
         """
         check_pictures(pictures, 3)
         own = [picture if isinstance(picture, bytearray) else bytearray(picture) for picture in pictures]
-        self._keep(alert.id, _Kept(b"alert", body_of(alert), own))
+        self._add(alert.id, _Pending(b"alert", body_of(alert), own))
 
     def send_sighting(self, sighting: Sighting) -> None:
         """Keep the sighting of a blue-list entry and send it, as `send_alert` does."""
-        self._keep(sighting.id, _Kept(b"sighting", body_of(sighting), []))
+        self._add(sighting.id, _Pending(b"sighting", body_of(sighting), []))
 
     def send_preview(self, header: PreviewHeader, picture: bytes) -> bool:
         """Send a redacted picture of the view if there is room now; False when it was dropped (and counted)."""
@@ -148,8 +137,8 @@ class Outbox:
             self._send_due()
             self._take_answers()
             left_s = until_s - time.monotonic()
-            if not self._kept or left_s <= 0:
-                return len(self._kept)
+            if not self._pending or left_s <= 0:
+                return len(self._pending)
             self._alerts.poll(max(1, int(min(left_s, 0.05) * 1000)))
 
     def drained(self, timeout_s: float) -> bool:
@@ -158,36 +147,40 @@ class Outbox:
 
     def close(self) -> None:
         """Let go of the sockets and overwrite what is kept; what was not acknowledged is lost, and it is said."""
-        if self._kept:
-            self._give_up(f"{len(self._kept)} alerts were not taken by the hub before the end.", len(self._kept))
-        for kept in self._kept.values():
-            kept.wipe()
-        self._kept.clear()
+        if self._pending:
+            self._note_loss(
+                f"{len(self._pending)} alerts were not taken by the hub before the end.", len(self._pending)
+            )
+        for message in self._pending.values():
+            message.wipe()
+        self._pending.clear()
         self._context.destroy(linger=0)
 
-    def _keep(self, id_: str, kept: _Kept) -> None:
-        if id_ in self._kept:
+    def _add(self, id_: str, message: _Pending) -> None:
+        if id_ in self._pending:
             return
-        if len(self._kept) >= self._capacity:
-            _, oldest = self._kept.popitem(last=False)
+        if len(self._pending) >= self._capacity:
+            _, oldest = self._pending.popitem(last=False)
             oldest.wipe()
-            self._give_up(f"The hub is away and the outbox is full at {self._capacity}: the oldest alert was lost.", 1)
-        self._kept[id_] = kept
+            self._note_loss(
+                f"The hub is away and the outbox is full at {self._capacity}: the oldest alert was lost.", 1
+            )
+        self._pending[id_] = message
         self.pump()
 
     def _send_due(self) -> None:
         now_s = time.monotonic()
-        for position, kept in enumerate(self._kept.values()):
+        for position, message in enumerate(self._pending.values()):
             if position >= _IN_FLIGHT:
                 return
-            patience_s = self._resend_s * min(2 ** max(kept.tries - 1, 0), 8)
-            if now_s - kept.sent_s < patience_s:
+            patience_s = self._resend_s * min(2 ** max(message.tries - 1, 0), 8)
+            if now_s - message.sent_s < patience_s:
                 continue
-            if not send(self._alerts, [kept.verb, kept.header, *kept.pictures]):
+            if not send(self._alerts, [message.verb, message.header, *message.pictures]):
                 return  # no hub now, or it is behind: the next pump tries again
-            if kept.tries:
+            if message.tries:
                 self._meter.count("lfr_outbox_resent_total", camera=self._camera)
-            kept.sent_s, kept.tries = now_s, kept.tries + 1
+            message.sent_s, message.tries = now_s, message.tries + 1
 
     def _take_answers(self) -> None:
         while (frames := receive(self._alerts)) is not None:
@@ -196,22 +189,21 @@ class Outbox:
                 continue
             verb, raw_id, said = frames
             id_ = raw_id.decode("utf-8", "replace")
-            kept = self._kept.get(id_)
-            if kept is None:
+            message = self._pending.get(id_)
+            if message is None:
                 continue  # the answer to a repetition
             if verb == b"ack":
-                kept.wipe()
-                del self._kept[id_]
+                message.wipe()
+                del self._pending[id_]
             elif verb == b"nack" and said.startswith(b"retry:"):
                 self._meter.count("lfr_outbox_postponed_total", camera=self._camera)
                 _log.warning("the hub cannot take an alert now; it is kept", camera=self._camera, reason=said.decode())
             elif verb == b"nack":
-                kept.wipe()
-                del self._kept[id_]
-                self._give_up(f"The hub refused an alert: {said.decode('utf-8', 'replace')}", 1)
+                message.wipe()
+                del self._pending[id_]
+                self._note_loss(f"The hub refused an alert: {said.decode('utf-8', 'replace')}", 1)
 
-    def _give_up(self, sentence: str, count: int) -> None:
+    def _note_loss(self, sentence: str, count: int) -> None:
         self._lost += count
-        self.trouble = f"{sentence} Alerts lost so far: {self._lost}."
         self._meter.count("lfr_outbox_lost_total", count, camera=self._camera)
         _log.error("alerts are lost", camera=self._camera, reason=sentence, lost=self._lost)

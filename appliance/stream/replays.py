@@ -11,8 +11,9 @@ import zmq
 
 from appliance.alerts.reader import JournalReader, StoredEvent
 from appliance.core.errors import LfrError
+from appliance.core.sockets import send
 from appliance.core.telemetry import Meter
-from appliance.stream.wire import End, MessageRefused, Refusal, ReplayRequest, body_of, send
+from appliance.stream.wire import End, MessageRefused, Refusal, ReplayRequest, body_of
 
 MAX_STREAMS = 64
 STREAMS_OF_A_CLIENT = 4

@@ -1,4 +1,4 @@
-"""The hub's desk: takes the requests of readers and answers them, see the contract in `hub`."""
+"""Takes the requests of readers and answers them, see the contract in `hub`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import zmq
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Decision
 from appliance.core.clock import utc_now
-from appliance.core.errors import DecisionConflict, JournalError, SecretError, StreamError, UnknownAlert
+from appliance.core.errors import DecisionConflict, JournalError, LfrError, SecretError, StreamError, UnknownAlert
+from appliance.core.sockets import Frames, receive, send
 from appliance.core.telemetry import Meter
 from appliance.stream.decision_audit import Auditor
 from appliance.stream.replays import Replays
@@ -18,19 +19,25 @@ from appliance.stream.wire import (
     MAX_REQUEST_BYTES,
     ActRequest,
     FetchRequest,
-    Frames,
     MessageRefused,
     Refusal,
+    RefusalCode,
     ReplayRequest,
     body_of,
     parse,
-    receive,
-    send,
 )
 
 CLOCK_TOLERANCE_S = 60.0
 """A decision may lie this far in the future, for clocks that differ."""
-_REQUESTS_A_TURN = 16
+_REQUESTS_A_ROUND = 16
+_CODES: tuple[tuple[type[LfrError], RefusalCode], ...] = (
+    (UnknownAlert, "unknown_alert"),
+    (DecisionConflict, "conflict"),
+    (StreamError, "bad_request"),
+    (JournalError, "unavailable"),
+    (SecretError, "unavailable"),  # the key of the pictures cannot be read
+)
+"""How an error is told to a reader: the first that fits."""
 
 
 class RequestHandler:
@@ -60,15 +67,15 @@ class RequestHandler:
         self._replays = Replays(socket, journal, meter)
 
     @property
-    def patience_ms(self) -> int:
+    def may_sleep_ms(self) -> int:
         """How long the hub may sleep without keeping a replay waiting."""
         if not len(self._replays):
             return 100
         return 10 if self._replays.blocked else 0
 
-    def turn(self) -> None:
+    def answer_waiting(self) -> None:
         """Take some requests and send a slice of each replay."""
-        for _ in range(_REQUESTS_A_TURN):
+        for _ in range(_REQUESTS_A_ROUND):
             frames = receive(self._socket)
             if frames is None:
                 break
@@ -79,25 +86,20 @@ class RequestHandler:
         client, request = frames[0], frames[2][:64] if len(frames) > 2 else b""
         try:
             reply = self._answer(client, frames[1:])
-        except MessageRefused as error:
+        except (StreamError, JournalError, SecretError) as error:
             reply = self._refuse(request, error)
-        except JournalError as error:
-            reply = self._refuse(request, MessageRefused(str(error), "unavailable"))
-        except UnknownAlert as error:
-            reply = self._refuse(request, MessageRefused(str(error), "unknown_alert"))
-        except DecisionConflict as error:
-            reply = self._refuse(request, MessageRefused(str(error), "conflict", error.standing))
-        except StreamError as error:
-            reply = self._refuse(request, MessageRefused(str(error)))
-        except SecretError as error:  # the key of the pictures cannot be read
-            reply = self._refuse(request, MessageRefused(str(error), "unavailable"))
         if reply and not send(self._socket, [client, *reply]):
             self._meter.count("lfr_hub_replies_unsent_total")
 
-    def _refuse(self, request: bytes, error: MessageRefused) -> Frames:
-        self._meter.count("lfr_hub_refused_requests_total", reason=error.code)
-        refusal = Refusal(code=error.code, message=str(error), standing=error.standing)
-        return [b"error", request, body_of(refusal)]
+    def _refuse(self, request: bytes, error: LfrError) -> Frames:
+        code = (
+            error.code
+            if isinstance(error, MessageRefused)
+            else next(c for kind, c in _CODES if isinstance(error, kind))
+        )
+        standing = error.standing if isinstance(error, DecisionConflict) else None
+        self._meter.count("lfr_hub_refused_requests_total", reason=code)
+        return [b"error", request, body_of(Refusal(code=code, message=str(error), standing=standing))]
 
     def _answer(self, client: bytes, frames: Frames) -> Frames | None:
         if len(frames) != 3:

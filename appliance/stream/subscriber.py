@@ -37,7 +37,8 @@ from appliance.alerts.event import MODELS, Event, parse_event
 from appliance.alerts.messages import PreviewHeader, Status
 from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
-from appliance.stream.wire import End, Frames, ReplayRequest, body_of, options, parse, receive, request_id, send
+from appliance.core.sockets import Frames, Limits, Peer, connect, receive, send
+from appliance.stream.wire import End, ReplayRequest, body_of, parse, request_id
 
 LOST_AFTER_S = 3.0
 """Silence of the hub (which speaks each second) after which the connection counts as lost."""
@@ -192,18 +193,14 @@ class Subscriber:
         self._heard_at = utc_now()
         self._thread: threading.Thread | None = None
         self._context = zmq.Context()
-        self._sub: zmq.Socket[bytes] = self._context.socket(zmq.SUB)
-        self._dealer: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        options(self._sub, rcvhwm=512, reconnect_ivl=50, reconnect_ivl_max=500)
-        options(self._dealer, immediate=1, rcvhwm=32, reconnect_ivl=50, reconnect_ivl_max=500)
+        try:
+            self._sub = connect(self._context, zmq.SUB, Peer(publish), Limits(incoming=512))
+            self._dealer = connect(self._context, zmq.DEALER, Peer(replay), Limits(incoming=32))
+        except StreamError:
+            self._context.destroy(linger=0)
+            raise
         for topic in (*MODELS, "status", *(["preview."] if previews else [])):
             self._sub.setsockopt(zmq.SUBSCRIBE, topic.encode())
-        for socket, endpoint in ((self._sub, publish), (self._dealer, replay)):
-            try:
-                socket.connect(endpoint)
-            except zmq.ZMQError as error:
-                self._context.destroy(linger=0)
-                raise StreamError(f"{endpoint} is not an address: {error.strerror}.") from None
 
     # ------------------------------------------------------------------ for the reader
 

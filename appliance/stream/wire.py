@@ -1,31 +1,21 @@
-"""What may travel on the stream's sockets: limits, requests and refusals, and how frames are taken and checked."""
+"""What may travel on the stream's sockets: limits, requests and refusals, and how their frames are checked."""
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import socket as plain_socket
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import zmq
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from appliance.alerts.messages import MAX_HEADER_BYTES, MAX_PICTURE_BYTES, Decision, new_id
 from appliance.core.errors import StreamError
 
-MAX_FRAMES = 8
-"""A message of more frames is refused; the longest allowed one has five."""
 REPLAY_LIMIT = 500
 """Most events that one replay request may ask for."""
 MAX_REQUEST_BYTES = 65_536
-MAX_SOCKET_BYTES = 107
-"""A Unix socket's path, without the byte that ends it (unix(7))."""
 
 RefusalCode = Literal["unknown_alert", "conflict", "bad_request", "too_large", "unavailable"]
-Frames = list[bytes]
 
 _CAMERA = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _M = TypeVar("_M", bound=BaseModel)
@@ -82,39 +72,9 @@ class Refusal(BaseModel):
 class MessageRefused(StreamError):
     """A message that is not taken, and why."""
 
-    def __init__(self, problem: str, code: RefusalCode = "bad_request", standing: Decision | None = None) -> None:
+    def __init__(self, problem: str, code: RefusalCode = "bad_request") -> None:
         super().__init__(problem)
         self.code: RefusalCode = code
-        self.standing = standing
-
-
-def receive(socket: zmq.Socket[bytes], max_frames: int = MAX_FRAMES + 1) -> Frames | None:
-    """One waiting message without blocking; None when none waits. Frames beyond `max_frames` are let go at once.
-
-    With the identity that a ROUTER puts first, a message of too many frames comes back `max_frames` + 1 long.
-    """
-    try:
-        frames = [socket.recv(zmq.NOBLOCK)]
-    except zmq.Again:
-        return None
-    while socket.getsockopt(zmq.RCVMORE):
-        frame = socket.recv()
-        if len(frames) <= max_frames:
-            frames.append(frame)
-    return frames
-
-
-def send(socket: zmq.Socket[bytes], frames: Sequence[bytes | bytearray]) -> bool | None:
-    """Send without blocking: True when it left, False when the way is full, None when the receiver is gone."""
-    try:
-        socket.send_multipart(frames, zmq.NOBLOCK)
-    except zmq.Again:
-        return False
-    except zmq.ZMQError as error:
-        if error.errno != errno.EHOSTUNREACH:
-            raise
-        return None
-    return True
 
 
 def parse(model: type[_M], body: bytes, limit_bytes: int = MAX_HEADER_BYTES) -> _M:
@@ -152,55 +112,6 @@ def check_camera(name: str) -> None:
     """Refuse (`MessageRefused`) a camera name that cannot be part of a topic."""
     if not _CAMERA.fullmatch(name):
         raise MessageRefused("The camera's name must be lower-case letters, digits, - and _.")
-
-
-def bind(socket: zmq.Socket[bytes], endpoint: str, what: str) -> None:
-    """Bind, but never to a place that somebody else uses; a socket file that a killed process left is replaced.
-
-    Raises
-    ------
-    StreamError
-        The port or file is taken, or cannot be used.
-    """
-    if endpoint.startswith("ipc://"):
-        _check_socket_file(Path(endpoint.removeprefix("ipc://")), what)
-    try:
-        socket.bind(endpoint)
-    except zmq.ZMQError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise _taken(endpoint, what) from None
-        raise StreamError(f"The hub cannot open {endpoint} for {what}: {error.strerror}.") from None
-
-
-def _check_socket_file(path: Path, what: str) -> None:
-    if len(os.fsencode(path)) > MAX_SOCKET_BYTES:
-        raise StreamError(f"The socket's path {path} is too long.", f"Choose one of at most {MAX_SOCKET_BYTES} bytes.")
-    if not path.exists():
-        return
-    if not path.is_socket():
-        raise StreamError(f"{path} is in the way of the hub's socket for {what}.", "Remove it or choose another path.")
-    with plain_socket.socket(plain_socket.AF_UNIX) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return  # nobody listens: left by a process that was killed
-        except OSError as error:
-            raise StreamError(f"The hub cannot use the socket {path} for {what}: {error.strerror}.") from None
-    raise _taken(f"ipc://{path}", what)
-
-
-def _taken(endpoint: str, what: str) -> StreamError:
-    return StreamError(
-        f"{endpoint} ({what}) is taken by another process.", "Is an lfr run going on already? Else change the address."
-    )
-
-
-def options(socket: zmq.Socket[bytes], **values: int) -> None:
-    """Set several socket options by their lower-case names."""
-    socket.setsockopt(zmq.LINGER, 0)
-    for name, value in values.items():
-        socket.setsockopt(getattr(zmq, name.upper()), value)
 
 
 def request_id() -> bytes:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from appliance.config.live import Config
 from appliance.core.errors import LfrError
-from appliance.stream.wire import MAX_SOCKET_BYTES
+from appliance.core.sockets import MAX_SOCKET_PATH_BYTES
 
 
 def addresses(config: Config) -> dict[str, str]:
@@ -65,6 +65,6 @@ def _socket_trouble(path: Path) -> str:
         return f"{path.parent} cannot be written by this user"
     if path.exists() and not path.is_socket():
         return "a file that is no socket is in the way"
-    if len(os.fsencode(path)) > MAX_SOCKET_BYTES:
-        return f"the path is longer than {MAX_SOCKET_BYTES} bytes"
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES:
+        return f"the path is longer than {MAX_SOCKET_PATH_BYTES} bytes"
     return ""

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from appliance.alerts.messages import Status
 from appliance.core.heartbeat import Heartbeat, Instructions
+from appliance.core.sockets import Limits, Peer, connect, listen, receive, send
 
 log = structlog.get_logger()
-MAX_BEATS_A_TURN = 256
+MAX_BEATS_A_ROUND = 256
 
 
 class SupervisorChannel:
@@ -21,20 +22,17 @@ class SupervisorChannel:
 
     def __init__(self, runtime: Path) -> None:
         self._context = zmq.Context()
-        self._beats: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
-        self._beats.setsockopt(zmq.LINGER, 0)
-        self._beats.bind(f"ipc://{runtime}/supervisor")
-        self._hub: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
-        self._hub.setsockopt(zmq.LINGER, 200)
-        self._hub.setsockopt(zmq.SNDHWM, 2)
-        self._hub.connect(f"ipc://{runtime}/hub")
+        own = Peer(f"ipc://{runtime}/supervisor")
+        self._beats = listen(self._context, zmq.ROUTER, own, Limits(), "heartbeats")
+        to_hub = Limits(outgoing=2, linger_ms=200, queue_when_away=True)
+        self._hub = connect(self._context, zmq.DEALER, Peer(f"ipc://{runtime}/hub"), to_hub)
 
     def beats(self, wait_ms: int, answer: Callable[[Heartbeat], Instructions]) -> Iterator[Heartbeat]:
         """Every heartbeat that has arrived, each answered; waits at most `wait_ms` for the first."""
-        for turn in range(MAX_BEATS_A_TURN):
-            if not self._beats.poll(wait_ms if turn == 0 else 0):
+        for number in range(MAX_BEATS_A_ROUND):
+            frames = receive(self._beats) if self._beats.poll(wait_ms if number == 0 else 0) else None
+            if frames is None:
                 return
-            frames = self._beats.recv_multipart()
             if len(frames) != 3 or frames[1] != b"beat":
                 log.warning("not a heartbeat", frames=len(frames))
                 continue
@@ -45,17 +43,11 @@ class SupervisorChannel:
                 continue
             yield beat
             wanted = answer(beat).model_dump_json().encode()
-            self._beats.send_multipart([frames[0], b"instructions", wanted], zmq.NOBLOCK)
+            send(self._beats, [frames[0], b"instructions", wanted])
 
     def tell_hub(self, status: Status) -> bool:
         """Hand the status to the hub without waiting; False when it does not take it now."""
-        try:
-            self._hub.send_multipart([b"status", status.model_dump_json().encode()], zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        while self._hub.poll(0):
-            self._hub.recv_multipart()
-        return True
+        return bool(send(self._hub, [b"status", status.model_dump_json().encode()]))
 
     def close(self) -> None:
         """Let go of the sockets."""

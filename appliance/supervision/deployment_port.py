@@ -47,13 +47,24 @@ class ListFacts:
 
 @dataclass(frozen=True)
 class GuardFacts:
-    """How the false-alert rate stands; `breach` when it is above the limit with 95 % confidence."""
+    """How the false-alert rate stands.
+
+    Attributes
+    ----------
+    rate, interval
+        None while there is none, or none is known.
+    breach
+        It is above the limit with 95 % confidence.
+    unknown
+        People could not be counted.
+    """
 
     rate: float | None = None
     interval: tuple[float, float] | None = None
     breach: bool = False
     stop: bool = False
     sentence: str = ""
+    unknown: bool = False
 
 
 class DeploymentPort(Protocol):
@@ -91,12 +102,16 @@ class DeploymentPort(Protocol):
         """People seen by camera in earlier runs of this deployment."""
         ...
 
+    def uncertain_base(self) -> int:
+        """Of the people seen in earlier runs, how many may have been counted before."""
+        ...
+
     def save_tally(self, seen: dict[str, dict[str, int]]) -> None:
         """Keep what was counted in this run: camera to its counts."""
         ...
 
-    def guard(self, people_seen: int) -> GuardFacts:
-        """Judge the false-alert rate."""
+    def guard(self, people_seen: int, uncertain: int) -> GuardFacts:
+        """Judge the false-alert rate, among the people seen in the whole deployment."""
         ...
 
     def end(self, reason: str) -> None:

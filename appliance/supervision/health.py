@@ -78,11 +78,11 @@ class CameraView:
         if worker.ended:
             return "ended", "its file is done"
         if worker.failed:
-            return "failed", f"its process keeps failing ({worker.last_fall}); tried again once a minute"
+            return "failed", f"its process keeps failing ({worker.last_loss}); tried again once a minute"
         if not worker.should_run:
             return "stopped", ""
         if not worker.alive or beat is None:
-            return "starting", f"its process was lost ({worker.last_fall}) and starts again" if worker.last_fall else ""
+            return "starting", f"its process was lost ({worker.last_loss}) and starts again" if worker.last_loss else ""
         if beat.state == "draining":
             return "ended", "its file is done; the last alerts are handed over"
         if beat.state in ("live", "reconnecting", "failed", "ended"):
@@ -92,7 +92,7 @@ class CameraView:
             return cast("State", beat.state), beat.detail
         return "starting", beat.detail
 
-    def turned(self, now: float) -> Literal["down", "up"] | None:
+    def changed(self, now: float) -> Literal["down", "up"] | None:
         """Whether it just went down or came back."""
         age = self.age_s(now)
         giving = self.state == "live" and age is not None and age < UP_S
@@ -152,15 +152,25 @@ def camera_degradations(views: list[CameraView], gpu: bool) -> Iterator[Degradat
                 yield Degradation(code="recall", text=text, severity="critical")
 
 
+def loss_degradations(views: list[CameraView], totals: CounterTotals) -> Iterator[Degradation]:
+    """Said from the first alert that a camera lost to the end of the run, also when its process starts again."""
+    for view in views:
+        lost = int(totals.total("lfr_outbox_lost", camera=view.name))
+        if lost:
+            what = "1 alert that was" if lost == 1 else f"{lost} alerts that were"
+            text = f"Camera {view.name} lost {what} never in the journal; the log says why."
+            yield Degradation(code="alerts", text=text, severity="critical")
+
+
 def worker_degradation(worker: Worker, code: str, now: float, silent_s: float = 3.0) -> Iterator[Degradation]:
     """What is wrong with hub or console."""
     if not worker.should_run:
         return
     if worker.failed:
-        text = f"The {worker.name} keeps failing ({worker.last_fall}); it is tried again once a minute."
+        text = f"The {worker.name} keeps failing ({worker.last_loss}); it is tried again once a minute."
         yield Degradation(code=code, text=text, severity="critical")
     elif not worker.alive:
-        text = f"The {worker.name} was lost ({worker.last_fall}) and starts again."
+        text = f"The {worker.name} was lost ({worker.last_loss}) and starts again."
         yield Degradation(code=code, text=text, severity="critical")
     elif worker.ready and now - worker.heard_at > silent_s:
         text = f"The {worker.name} has not been heard for {now - worker.heard_at:.0f} s."

@@ -206,6 +206,11 @@ class LiveDeployment:
         self._load_tally()
         return {name: camera.people_seen for name, camera in self._tally.cameras.items()}
 
+    def uncertain_base(self) -> int:
+        """Of them, how many may have been counted before."""
+        self._load_tally()
+        return self._tally.uncertain
+
     def _load_tally(self) -> None:
         if not self._tally_known:
             self._tally = Tally.load(self.config.alerts.state_dir)
@@ -224,7 +229,7 @@ class LiveDeployment:
             self._counted[camera] = dict(counted)
         self._tally.save(self.config.alerts.state_dir)
 
-    def guard(self, people_seen: int) -> GuardFacts:
+    def guard(self, people_seen: int, uncertain: int) -> GuardFacts:
         """Judge what officers decided, as the journal has it."""
         try:
             with Journal.open_reader(self.config.alerts.state_dir) as journal:
@@ -233,8 +238,12 @@ class LiveDeployment:
             log.debug("the journal cannot be read yet", reason=str(error))
             return GuardFacts()
         section = self.config.guard
-        found = guard.assess(false_alerts, people_seen, section.false_alert_rate, section.on_breach)
-        return GuardFacts(found.rate, found.interval, found.state == "breach", found.stop, found.sentence)
+        found = guard.assess(
+            false_alerts, people_seen, section.false_alert_rate, section.on_breach, uncertain=uncertain
+        )
+        unknown = found.state == "unknown"
+        interval = None if unknown else found.interval
+        return GuardFacts(found.rate, interval, found.state == "breach", found.stop, found.sentence, unknown)
 
     def end(self, reason: str) -> None:
         """Destroy everything; raises `LfrError` naming what could not be destroyed."""

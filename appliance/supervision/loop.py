@@ -20,7 +20,7 @@ class Intervals:
         How long the hub may take to come to rest after the last source ended.
     """
 
-    turn_s: float = 0.1
+    round_s: float = 0.1
     status_s: float = 1.0
     list_s: float = 2.0
     tally_s: float = 5.0
@@ -32,13 +32,14 @@ class Intervals:
     purge_s: float = 30.0
 
 
-class Due:
-    """Says when an interval has passed."""
+class Schedule:
+    """Says when something that is done at intervals is due."""
 
     def __init__(self) -> None:
         self._next: dict[str, float] = {}
 
-    def __call__(self, what: str, every_s: float, now: float) -> bool:
+    def due(self, what: str, every_s: float, now: float) -> bool:
+        """Whether `what` was not done in the last `every_s`; if so, it counts as done now."""
         if now < self._next.get(what, 0.0):
             return False
         self._next[what] = now + every_s

@@ -29,14 +29,30 @@ PROVIDERS = ("cpu", "cuda", "tensorrt")
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lfr_frames": ("Frames that were looked at", ("camera",)),
     "lfr_frames_dropped": ("Frames that were not looked at, and why", ("camera", "reason")),
-    "lfr_people_seen": ("People who passed (tracks): recognition opportunities", ("camera",)),
+    "lfr_people_seen": ("People who passed (tracks, joined where one was broken): opportunities", ("camera",)),
+    "lfr_people_uncertain": ("Of these, first seen after too long without a look: perhaps not new", ("camera",)),
     "lfr_faces": ("Faces found in frames", ("camera",)),
     "lfr_alerts": ("Alerts", ("camera", "category")),
     "lfr_decisions": ("Decisions by officers", ("kind", "outcome")),
     "lfr_restarts": ("Times a process was started again", ("process",)),
+    "lfr_outbox_lost": ("Alerts that a camera gave up before the hub had them", ("camera",)),
+    "lfr_outbox_resent": ("Alerts that a camera sent again, as no answer came", ("camera",)),
+    "lfr_outbox_postponed": ("Alerts that the hub could not take yet (full disk), kept by the camera", ("camera",)),
+    "lfr_outbox_malformed_answers": ("Answers of the hub that a camera could not read", ("camera",)),
+    "lfr_previews_dropped": ("Pictures of the view that the hub had no room for", ("camera",)),
+    "lfr_hub_refused_messages": ("Messages of cameras that the hub refused, and why", ("reason",)),
+    "lfr_hub_refused_requests": ("Requests of readers that the hub refused, and why", ("reason",)),
+    "lfr_hub_repeated": ("Alerts that were in the journal already: sent again, or within the cool-down", ("reason",)),
+    "lfr_hub_acks_unsent": ("Acknowledgements that found no way to their camera, which then sends again", ()),
+    "lfr_hub_replies_unsent": ("Answers that found no way to their reader", ()),
+    "lfr_hub_replayed": ("Events sent in answer to replay requests", ()),
+    "lfr_hub_readers_given_up": ("Replays ended because their reader was gone or took nothing", ("reason",)),
+    "lfr_hub_purged": ("Alerts deleted at the end of their time", ()),
 }
+CAMERA_COUNTERS = tuple(name for name, (_, labels) in COUNTERS.items() if labels == ("camera",))
+"""Those that start at zero for every camera."""
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "lfr_false_alert_rate": ("False alerts, as decided by officers, over people seen", ()),
+    "lfr_false_alert_rate": ("False alerts, as decided by officers, over people seen; NaN while it is not known", ()),
     "lfr_camera_up": ("1 while a camera gives frames", ("camera",)),
     "lfr_camera_last_frame_age_seconds": ("Since the newest frame, or since the camera should run", ("camera",)),
     "lfr_watchlist_entries": ("People on the watchlist in use", ()),
@@ -54,7 +70,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 HISTOGRAMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "lfr_stage_seconds": ("Time in one stage of recognition", ("camera", "stage")),
-    "lfr_alert_latency_seconds": ("From captured to published", ("camera",)),
+    "lfr_alert_latency_seconds": ("From captured to sent to every reader", ("camera",)),
     "lfr_nonmatch_dwell_seconds": ("From captured to overwritten, for those who did not match", ("camera",)),
 }
 ALLOWED_LABELS = frozenset(
@@ -230,7 +246,7 @@ class Exporter(Collector):
         empty = tuple([0] * (len(LATENCY_BUCKETS_S) + 1))
         for camera in self._cameras:
             at = ("camera", camera)
-            for name in ("lfr_frames", "lfr_people_seen", "lfr_faces"):
+            for name in CAMERA_COUNTERS:
                 sums.setdefault((name, (at,)), _Series("counter"))
             for category in self.categories:
                 sums.setdefault(("lfr_alerts", (at, ("category", category))), _Series("counter"))

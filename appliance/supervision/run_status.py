@@ -5,6 +5,7 @@ Nothing here acts. The supervisor is the only one that changes these values; the
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -28,11 +29,25 @@ from appliance.supervision.workers import Worker
 from appliance.vision.gpu import gpu_present
 
 Phase = Literal["waiting", "running", "ended", "purged"]
-CODES = ("camera", "console", "disk", "end", "guard", "hub", "provider", "recall", "watchlist", "window")
+CODES = (
+    "alerts",
+    "camera",
+    "console",
+    "disk",
+    "end",
+    "guard",
+    "hub",
+    "provider",
+    "rate",
+    "recall",
+    "watchlist",
+    "window",
+)
 """Every code of a degradation, so that each has a series from the start."""
 
 _COUNTED = {
     "people": "lfr_people_seen",
+    "uncertain": "lfr_people_uncertain",
     "frames": "lfr_frames",
     "faces": "lfr_faces",
     "dropped": "lfr_frames_dropped",
@@ -52,6 +67,8 @@ class RunStatus:
         What went wrong that makes the run's exit code 1.
     people_base
         People seen by camera in earlier runs of this deployment.
+    uncertain_base
+        Of these, how many may have been counted before.
     alerts_base
         Alerts by camera that the journal held before this run.
     """
@@ -71,6 +88,7 @@ class RunStatus:
     failure: str = ""
     ready: bool = False
     people_base: dict[str, int] = field(default_factory=dict)
+    uncertain_base: int = 0
     alerts_base: dict[str, int] | None = None
     degraded: tuple[Degradation, ...] = ()
     began_at: float = field(default_factory=time.monotonic)
@@ -86,6 +104,16 @@ class RunStatus:
     def cameras(self) -> tuple[Worker, ...]:
         """The cameras' processes."""
         return tuple(view.worker for view in self.views)
+
+    @property
+    def hopeless_cameras(self) -> list[Worker]:
+        """The cameras whose source is a file, a folder or made here, and which will never work: none comes back."""
+        sources = {camera.name: camera.source for camera in self.config.cameras}
+
+        def finite(source: str) -> bool:
+            return source.startswith(("/", "test:", "street:")) and not source.startswith("/dev/")
+
+        return [view.worker for view in self.views if finite(sources[view.name]) and view.worker.hopeless]
 
     def worker(self, name: str) -> Worker | None:
         """The worker of that name."""
@@ -118,12 +146,17 @@ class RunStatus:
         """In the whole deployment."""
         return sum(counts["people"] for counts in self.counted().values()) + sum(self.people_base.values())
 
+    def uncertain(self) -> int:
+        """Of the people seen in the whole deployment, how many may have been counted before."""
+        return sum(counts["uncertain"] for counts in self.counted().values()) + self.uncertain_base
+
     def find_degraded(self, now: float) -> tuple[Degradation, ...]:
         """What is not as it should be, the gravest first."""
         found: list[Degradation] = []
         for worker, code in ((self.hub, "hub"), (self.console, "console")):
             if worker is not None:
                 found += health.worker_degradation(worker, code, now)
+        found += health.loss_degradations(self.views, self.totals)
         if self.failure:
             found.append(Degradation(code="end", text=self.failure, severity="critical"))
         if self.phase in ("waiting", "running"):
@@ -141,6 +174,8 @@ class RunStatus:
                 found += health.camera_degradations(self.views, self.gpu)
                 if self.guard.breach:
                     found.append(Degradation(code="guard", text=self.guard.sentence, severity="critical"))
+                elif self.guard.unknown:
+                    found.append(Degradation(code="rate", text=self.guard.sentence))
         found += health.disk_degradation(self.config.alerts.state_dir)
         return tuple(sorted(found, key=lambda one: one.severity != "critical"))
 
@@ -173,7 +208,7 @@ class RunStatus:
         left = (self.window.ends - self.clock()).total_seconds() if self.phase in ("waiting", "running") else 0.0
         codes = {one.code for one in self.degraded}
         gauges += [
-            ("lfr_false_alert_rate", {}, self.guard.rate or 0.0),
+            ("lfr_false_alert_rate", {}, math.nan if self.guard.rate is None else self.guard.rate),
             ("lfr_deployment_seconds_remaining", {}, max(0.0, left)),
             ("lfr_build_info", {"version": __version__}, 1.0),
             ("lfr_ready", {}, float(self.ready)),

@@ -1,7 +1,7 @@
 """The supervisor: starts hub, console and cameras, keeps them alive, says how they are, and ends them in order.
 
-One thread, one loop. Everything that happens, happens in a turn of the loop: heartbeats, processes, then, each at its
-own interval, the window, the watchlist file, the guard, the tally and the status.
+One thread, one loop. Everything that happens, happens in a round of the loop: heartbeats and processes (`processes`),
+then, each at its own interval, the window, the watchlist file, the guard, the tally and the status.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from appliance.supervision.channel import SupervisorChannel
 from appliance.supervision.deployment_port import DeploymentPort, Window
 from appliance.supervision.health import CameraView
 from appliance.supervision.list_watch import ListWatch
-from appliance.supervision.loop import Due, Intervals, Signals, Stopped
+from appliance.supervision.loop import Intervals, Schedule, Signals, Stopped
 from appliance.supervision.metrics import CounterTotals, Exporter
+from appliance.supervision.processes import Processes, known
 from appliance.supervision.run_folder import RunLock, RuntimeDir
 from appliance.supervision.run_status import RunStatus
 from appliance.supervision.summary import Summary
@@ -69,7 +70,7 @@ class Supervisor:
         self._policy = policy or RestartPolicy()
         self._notifier = notifier or Notifier()
         self._signals = Signals()
-        self._due = Due()
+        self._schedule = Schedule()
         self._tally_waits = False
         self._exporter = Exporter(
             self.status.totals,
@@ -108,30 +109,31 @@ class Supervisor:
             self._signals.restore()
 
     def _run_in(self, runtime: Path) -> int:
-        it, deployment = self.status, self.deployment
-        self._list = it.sealed = ListWatch(self.config.watchlist.file, runtime, deployment)
-        self._hub = it.hub = Worker(deployment.hub_spec(runtime), self._policy)
+        run, deployment = self.status, self.deployment
+        self._list = run.sealed = ListWatch(self.config.watchlist.file, runtime, deployment)
+        self._hub = run.hub = Worker(deployment.hub_spec(runtime), self._policy)
         console = deployment.console_spec(runtime)
-        it.console = Worker(console, self._policy) if console else None
-        if it.over:
+        run.console = Worker(console, self._policy) if console else None
+        if run.over:
             if not self._start_late():
                 return 0
         else:
             deployment.require()
             self._exporter.categories = tuple(sorted(self._list.open().counts))
-            it.people_base = deployment.people_base()
+            run.people_base, run.uncertain_base = deployment.people_base(), deployment.uncertain_base()
         names = [camera.name for camera in self.config.cameras]
         specs = [deployment.camera_spec(name, runtime, self._list.accepted) for name in names]
-        it.views = [CameraView(Worker(spec, self._policy)) for spec in specs]
+        run.views = [CameraView(Worker(spec, self._policy)) for spec in specs]
         require_free(self.config)
         self._channel = SupervisorChannel(runtime)
+        self._processes = Processes(run, self._channel, self._wanted, self._record)
         try:
             self._exporter.serve(self.config.metrics.listen)
             log.info("metrics", address=self.config.metrics.listen)
             self._signals.preparing = False
             return self._loop()
         finally:
-            for worker in it.workers:
+            for worker in run.workers:
                 worker.should_run = False
                 worker.kill()
             self._exporter.close()
@@ -140,15 +142,15 @@ class Supervisor:
 
     def _start_late(self) -> bool:
         """Started after the end: destroy what is due; True when officers may still decide on kept alerts."""
-        it = self.status
-        it.phase = "ended"
-        self.deployment.end(it.window.over or "the end time had passed when the appliance was started")
+        run = self.status
+        run.phase = "ended"
+        self.deployment.end(run.window.over or "the end time had passed when the appliance was started")
         self.deployment.purge()
         kept_until = self.deployment.kept_until()
-        if it.console is None or kept_until is None or it.clock() >= kept_until:
+        if run.console is None or kept_until is None or run.clock() >= kept_until:
             log.info(
                 "this deployment is over; nothing was started",
-                ended=it.window.over or utc_text(it.window.ends),
+                ended=run.window.over or utc_text(run.window.ends),
                 alerts_kept_until=utc_text(kept_until) if kept_until else "none are kept",
             )
             self._notifier.ready()  # its work is done; to leave without a word would be a failed start
@@ -167,47 +169,9 @@ class Supervisor:
                 log.info("stopping: a signal came")
                 return self._shut_down()
             now = time.monotonic()
-            self._turn(self.intervals.turn_s)
-            if self._due("status", self.intervals.status_s, now) and self._each_second(now):
+            self._processes.work_once(self.intervals.round_s)
+            if self._schedule.due("status", self.intervals.status_s, now) and self._do_each_second(now):
                 return self._shut_down()
-
-    def _turn(self, wait_s: float) -> None:
-        """Hear what has arrived, and start, kill or reap what is due."""
-        workers = self.status.workers
-        self._hear(int(wait_s * 1000))
-        if any(worker.process is not None and worker.process.exitcode is not None for worker in workers):
-            self._hear(20)  # the last heartbeat of a process that just left
-        now = time.monotonic()
-        for worker in workers:
-            restarts = worker.restarts
-            lost = worker.tend(now)
-            if lost:
-                self.status.totals.lost(worker.name)
-                say = log.error if worker.failed else log.warning
-                often = " too often; it counts as failed" if worker.failed else ""
-                say(f"{worker.name} was lost{often}", why=lost, again_in_s=round(worker.waits_s(now), 1))
-            if worker.restarts > restarts:
-                log.info(f"{worker.name} starts again", restarts=worker.restarts)
-                self._record("process.restarted", worker=worker.name, why=worker.last_fall, restarts=worker.restarts)
-
-    def _hear(self, wait_ms: int) -> None:
-        it = self.status
-        for beat in self._channel.beats(wait_ms, self._wanted):
-            worker = it.worker(beat.process)
-            if worker is None:
-                continue
-            now, was_ready = time.monotonic(), worker.ready
-            it.totals.take(beat.process, beat.incarnation, beat.samples)
-            if worker is it.hub and it.alerts_base is None:
-                names = [camera.name for camera in self.config.cameras]
-                it.alerts_base = {name: int(it.totals.total("lfr_alerts", camera=name)) for name in names}
-            if worker.heard(beat, now):
-                for view in it.views:
-                    if view.worker is worker:
-                        view.take(beat, now)
-                if worker.ready and not was_ready:
-                    took_s = round(now - worker.started_at, 1)
-                    log.info(f"{worker.name} is ready", after_s=took_s, **_known(provider=beat.provider))
 
     def _wanted(self, beat: Heartbeat) -> Instructions:
         worker, facts = self.status.worker(beat.process), self._list.facts
@@ -218,53 +182,53 @@ class Supervisor:
             stop=worker is None or not worker.should_run,
         )
 
-    def _each_second(self, now: float) -> bool:
+    def _do_each_second(self, now: float) -> bool:
         """What is done once a second; True when the run is over."""
-        it = self.status
-        over = self._keep_window(now)
-        if it.phase == "running":
-            if self._due("list", self.intervals.list_s, now):
+        run = self.status
+        over = self._follow_window(now)
+        if run.phase == "running":
+            if self._schedule.due("list", self.intervals.list_s, now):
                 self._follow_list()
-            if self._due("guard", self.intervals.guard_s, now):
-                self._keep_guard()
-            if self._due("tally", self.intervals.tally_s, now):
-                self._keep_tally()
+            if self._schedule.due("guard", self.intervals.guard_s, now):
+                self._check_guard()
+            if self._schedule.due("tally", self.intervals.tally_s, now):
+                self._save_tally()
             over = over or self._sources_done()
-        for view in it.views:
+        for view in run.views:
             state = view.look(now)
-            turned = view.turned(now) if it.phase == "running" else None
-            if turned:
-                say = log.error if turned == "down" else log.info
-                say(f"camera {view.name} is {turned}", state=state, **_known(detail=view.detail))
-                self._record(f"camera.{turned}", camera=view.name, state=state, detail=view.detail)
-        self._say(now)
+            changed = view.changed(now) if run.phase == "running" else None
+            if changed:
+                say = log.error if changed == "down" else log.info
+                say(f"camera {view.name} is {changed}", state=state, **known(detail=view.detail))
+                self._record(f"camera.{changed}", camera=view.name, state=state, detail=view.detail)
+        self._tell(now)
         return over
 
-    def _keep_window(self, now: float) -> bool:
+    def _follow_window(self, now: float) -> bool:
         """Follow the deployment's window; True when there is nothing left to do."""
-        it = self.status
-        it.window = self.deployment.window()
-        moment = it.clock()
-        if it.phase == "waiting" and not it.over:
-            if moment >= it.window.starts:
+        run = self.status
+        run.window = self.deployment.window()
+        moment = run.clock()
+        if run.phase == "waiting" and not run.over:
+            if moment >= run.window.starts:
                 self._start_cameras()
-            elif self._due("countdown", self.intervals.countdown_s, now):
-                left = int((it.window.starts - moment).total_seconds())
-                log.info("waiting for the start of the window", starts=utc_text(it.window.starts), left=_span(left))
-        if it.phase in ("waiting", "running") and it.over:
+            elif self._schedule.due("countdown", self.intervals.countdown_s, now):
+                left_min = round((run.window.starts - moment).total_seconds() / 60, 1)
+                log.info("waiting for the start of the window", starts=utc_text(run.window.starts), left_min=left_min)
+        if run.phase in ("waiting", "running") and run.over:
             self._end()
-            self._due("purge", self.intervals.purge_s, now)
-            return it.console is None
-        if it.phase == "ended" and self._due("purge", self.intervals.purge_s, now):
+            self._schedule.due("purge", self.intervals.purge_s, now)
+            return run.console is None
+        if run.phase == "ended" and self._schedule.due("purge", self.intervals.purge_s, now):
             kept_until = self.deployment.kept_until()
-            if kept_until is None or it.clock() >= kept_until:
+            if kept_until is None or run.clock() >= kept_until:
                 log.info("the time of the last alert is over: nothing is left to decide")
                 return True
         return False
 
     def _start_cameras(self) -> None:
-        it = self.status
-        it.phase = "running"
+        run = self.status
+        run.phase = "running"
         try:
             self.deployment.require()
             self.deployment.started()
@@ -273,8 +237,8 @@ class Supervisor:
             return
         entries = len(self._list.facts) if self._list.facts is not None else 0
         say = log.info if entries else log.warning
-        say("recognition starts", cameras=len(it.views), entries=entries, ends=utc_text(it.window.ends))
-        for worker in it.cameras:
+        say("recognition starts", cameras=len(run.views), entries=entries, ends=utc_text(run.window.ends))
+        for worker in run.cameras:
             worker.begin()
 
     def _halt(self, why: str, code: str) -> None:
@@ -295,7 +259,7 @@ class Supervisor:
         if changed and self._list.facts:
             self._exporter.categories = tuple(sorted(self._list.facts.counts))
 
-    def _keep_tally(self) -> None:
+    def _save_tally(self) -> None:
         """Write down who was counted; on a full disk the counts wait in memory, and everything else goes on."""
         try:
             self.deployment.save_tally(self.status.counted())
@@ -306,65 +270,62 @@ class Supervisor:
         else:
             self._tally_waits = False
 
-    def _keep_guard(self) -> None:
-        it = self.status
-        before, it.guard = it.guard, self.deployment.guard(it.people_seen())
-        if it.guard.breach and not before.breach:
-            log.error("guard", sentence=it.guard.sentence)
-            self._record("guard.breach", sentence=it.guard.sentence, rate=it.guard.rate)
-        elif before.breach and not it.guard.breach:
-            log.info("guard", sentence=it.guard.sentence)
-            self._record("guard.clear", sentence=it.guard.sentence, rate=it.guard.rate)
-        if it.guard.stop:
-            self._halt(it.guard.sentence, "guard")
+    def _check_guard(self) -> None:
+        run = self.status
+        before, run.guard = run.guard, self.deployment.guard(run.people_seen(), run.uncertain())
+        if run.guard.breach and not before.breach:
+            log.error("guard", sentence=run.guard.sentence)
+            self._record("guard.breach", sentence=run.guard.sentence, rate=run.guard.rate)
+        elif before.breach and not run.guard.breach:
+            log.info("guard", sentence=run.guard.sentence)
+            self._record("guard.clear", sentence=run.guard.sentence, rate=run.guard.rate)
+        if run.guard.unknown and not before.unknown:
+            log.warning("guard", sentence=run.guard.sentence)
+        if run.guard.stop:
+            self._halt(run.guard.sentence, "guard")
         facts = self._list.facts
-        if facts is not None and facts.expires_at is not None and it.clock() >= facts.expires_at:
+        if facts is not None and facts.expires_at is not None and run.clock() >= facts.expires_at:
             self._halt(f"The watchlist expired at {utc_text(facts.expires_at)}.", "watchlist")
 
     def _sources_done(self) -> bool:
         """Whether every source was finite and is done (or never will be)."""
-        it = self.status
-        if it.halted or not it.views:
+        run = self.status
+        if run.halted or not run.views:
             return False
-        hopeless = [view.worker for view in it.views if self._finite(view) and _hopeless(view.worker)]
-        if not all(worker.ended or worker in hopeless for worker in it.cameras):
+        hopeless = run.hopeless_cameras
+        if not all(worker.ended or worker in hopeless for worker in run.cameras):
             return False
         if hopeless:
-            broken = "; ".join(f"{worker.name} ({worker.last_fall})" for worker in hopeless)
-            it.failure = f"Not every camera could work: {broken}."
+            broken = "; ".join(f"{worker.name} ({worker.last_loss})" for worker in hopeless)
+            run.failure = f"Not every camera could work: {broken}."
         log.info("all sources are done" if not hopeless else "no source is left")
         deadline = time.monotonic() + self.intervals.drain_s
         while time.monotonic() < deadline and not self._signals.count:
-            self._turn(0.05)
+            self._processes.work_once(0.05)
             if self._hub.ready and self._hub.beat is not None and self._hub.beat.pending == 0:
                 return True
         if not self._signals.count:
             log.error("the hub did not come to rest", waited_s=self.intervals.drain_s)
-            why = f" ({self._hub.last_fall.rstrip('.')})" if self._hub.last_fall else ""
-            it.failure = it.failure or f"The hub, which journals the alerts, was not there at the end{why}."
+            why = f" ({self._hub.last_loss.rstrip('.')})" if self._hub.last_loss else ""
+            run.failure = run.failure or f"The hub, which journals the alerts, was not there at the end{why}."
         return True
 
-    def _finite(self, view: CameraView) -> bool:
-        """Whether a source is a file, a folder or made here: waiting for it to come back is useless."""
-        source = next(camera.source for camera in self.config.cameras if camera.name == view.name)
-        return source.startswith(("/", "test:", "street:")) and not source.startswith("/dev/")
-
-    def _say(self, now: float) -> None:
-        it = self.status
-        it.degraded = it.find_degraded(now)
-        self._channel.tell_hub(it.status(now))
-        if not it.ready and it.warm:
-            it.ready = True
+    def _tell(self, now: float) -> None:
+        run = self.status
+        run.degraded = run.find_degraded(now)
+        self._channel.tell_hub(run.status(now))
+        if not run.ready and run.warm:
+            run.ready = True
             self._notifier.ready()
-            took_s = round(now - it.began_at, 1)
-            log.info("ready", phase=it.phase, after_s=took_s, metrics=self.config.metrics.listen)
+            took_s = round(now - run.began_at, 1)
+            log.info("ready", phase=run.phase, after_s=took_s, metrics=self.config.metrics.listen)
         if self._hub.ready and now - self._hub.heard_at < self._policy.stuck_s:
             self._notifier.alive()
-        live = sum(view.state == "live" for view in it.views)
-        trouble = f"; {it.degraded[0].text}" if it.degraded else ""
-        self._notifier.say(f"{it.phase}: {live} of {len(it.views)} cameras live{trouble}")
+        live = sum(view.state == "live" for view in run.views)
+        trouble = f"; {run.degraded[0].text}" if run.degraded else ""
+        self._notifier.say(f"{run.phase}: {live} of {len(run.views)} cameras live{trouble}")
 
-    def _record(self, act: str, **details: object) -> None:
+    def _record(self, act: str, /, **details: object) -> None:
         try:
             self.deployment.record(act, **details)
         except (LfrError, OSError) as error:
@@ -374,23 +335,23 @@ class Supervisor:
 
     def _end(self) -> None:
         """The deployment is over: cameras stop, everything is destroyed, hub and console go on."""
-        it = self.status
-        reason = it.window.over or "the end time"
+        run = self.status
+        reason = run.window.over or "the end time"
         log.info("the deployment ends: cameras stop and the watchlist is destroyed", reason=reason)
-        was_running, it.phase = it.phase == "running", "ended"
-        self._stop(it.cameras, self.intervals.cameras_stop_s)
+        was_running, run.phase = run.phase == "running", "ended"
+        self._stop(run.cameras, self.intervals.cameras_stop_s)
         if was_running:
-            self._keep_tally()
+            self._save_tally()
         self._list.forget()
-        self._while_turning(lambda: self.deployment.end(reason))
+        self._in_a_thread(lambda: self.deployment.end(reason))
         kept_until = self.deployment.kept_until()
         log.info(
             "the deployment has ended",
             alerts_kept_until=utc_text(kept_until) if kept_until else "none are kept",
-            **_known(console=self.config.console.listen if it.console and self.config.console else ""),
+            **known(console=self.config.console.listen if run.console and self.config.console else ""),
         )
 
-    def _while_turning(self, work: Callable[[], None]) -> None:
+    def _in_a_thread(self, work: Callable[[], None]) -> None:
         """Do something slow in a thread, so that officers and systemd do not wait for it meanwhile."""
         failures: list[str] = []
 
@@ -404,64 +365,34 @@ class Supervisor:
         thread.start()
         while thread.is_alive():
             now = time.monotonic()
-            self._turn(self.intervals.turn_s)
-            if self._due("status", self.intervals.status_s, now):
-                self._say(now)
+            self._processes.work_once(self.intervals.round_s)
+            if self._schedule.due("status", self.intervals.status_s, now):
+                self._tell(now)
         if failures:
             self.status.failure = failures[0]
             log.error("the end is not complete", reason=failures[0])
 
     def _stop(self, workers: Sequence[Worker], within_s: float) -> None:
-        """Ask, wait, and kill what has not left in time."""
-        for worker in workers:
-            worker.ask_to_stop()
-        deadline = time.monotonic() + within_s
-        while any(worker.process is not None for worker in workers):
-            self._hear(20)
-            now = time.monotonic()
-            for worker in workers:
-                worker.tend(now)
-            if now > deadline or self._signals.count > 1:
-                for worker in workers:
-                    if worker.process is not None:
-                        log.warning(f"{worker.name} did not stop in time and was killed")
-                        worker.kill()
-        self._hear(20)  # their last counts
+        self._processes.stop(workers, within_s, at_once=lambda: self._signals.count > 1)
 
     def _shut_down(self) -> int:
-        it = self.status
+        run = self.status
         self._notifier.stopping()
-        self._stop([*it.cameras, *([it.console] if it.console else [])], self.intervals.cameras_stop_s)
+        self._stop([*run.cameras, *([run.console] if run.console else [])], self.intervals.cameras_stop_s)
         self._stop([self._hub], self.intervals.hub_stop_s)
-        if it.phase == "running":
-            self._keep_tally()
-            if self._signals.count and not it.halted:
+        if run.phase == "running":
+            self._save_tally()
+            if self._signals.count and not run.halted:
                 self._record("deployment.stop", why="the appliance was stopped")
         now = time.monotonic()
-        for view in it.views:
+        for view in run.views:
             view.look(now)
-        self.summary = it.summary()
+        self.summary = run.summary()
         if self._signals.count > 1:
             log.warning("stopped at once, at the second signal")
             return 1
-        if it.phase == "ended":
+        if run.phase == "ended":
             self.deployment.purge()
-        if it.failure:
-            raise LfrError(it.failure)
+        if run.failure:
+            raise LfrError(run.failure)
         return 0
-
-
-def _hopeless(worker: Worker) -> bool:
-    """It fell too often, or said twice that its source is no good."""
-    return worker.failed or (worker.falls >= 2 and bool(worker.complaint))
-
-
-def _known(**details: str) -> dict[str, str]:
-    """Only what there is something to say about."""
-    return {name: text for name, text in details.items() if text}
-
-
-def _span(seconds: int) -> str:
-    hours, rest = divmod(max(0, seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {left:02} s"

@@ -1,6 +1,6 @@
 """One supervised process: started by its factory, watched by its heartbeats, restarted with back-off and a cap.
 
-`Worker` holds no socket and no thread: whoever owns it hands it heartbeats (`heard`) and time (`tend`).
+`Worker` holds no socket and no thread: whoever owns it hands it heartbeats (`take`) and time (`do_what_is_due`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RestartPolicy:
     first_delay_s, max_delay_s
         The wait before the first restart, doubled for each further one up to the longest, each ± `jitter` of itself.
     cap, cap_window_s
-        After more than `cap` falls in a row, none of them after `cap_window_s` of good work, the worker counts as
+        After more than `cap` losses in a row, none of them after `cap_window_s` of good work, the worker counts as
         failed: it is then tried only once in `failed_delay_s`.
     stuck_s, warming_s
         A worker that was ready and stays silent this long is killed; one that is still warming has longer.
@@ -53,9 +53,9 @@ class RestartPolicy:
     stuck_s: float = 10.0
     warming_s: float = 300.0
 
-    def delay_s(self, falls: int, draw: float) -> float:
-        """The wait before restart number `falls` (from 1); `draw` is uniform in 0 to 1."""
-        delay = min(self.first_delay_s * 2.0 ** max(0, falls - 1), self.max_delay_s)
+    def delay_s(self, losses: int, draw: float) -> float:
+        """The wait before restart number `losses` (from 1); `draw` is uniform in 0 to 1."""
+        delay = min(self.first_delay_s * 2.0 ** max(0, losses - 1), self.max_delay_s)
         return delay * (1 + self.jitter * (2 * draw - 1))
 
 
@@ -112,10 +112,10 @@ class Worker:
     ----------
     restarts
         How often it was started again.
-    falls
+    losses
         How often in a row it was lost without having worked well for `policy.cap_window_s`.
     failed
-        It fell more often than `policy.cap`.
+        It was lost more often than `policy.cap`.
     ended
         It left by itself, its work done.
     complaint
@@ -133,8 +133,8 @@ class Worker:
     failed: bool = False
     ended: bool = False
     should_run: bool = False
-    last_fall: str = ""
-    falls: int = 0
+    last_loss: str = ""
+    losses: int = 0
     complaint: str = ""
     _good_since: float = 0.0
     _failed_since: float = 0.0
@@ -162,10 +162,10 @@ class Worker:
         return self.alive and self.beat is not None and self.beat.state != "failed" and _warm(self.beat)
 
     def begin(self) -> None:
-        """Want it to run from the next `tend` on."""
+        """Want it to run from the next `do_what_is_due` on."""
         self.should_run, self.ended, self._next_start_at = True, False, 0.0
 
-    def heard(self, beat: Heartbeat, now: float) -> bool:
+    def take(self, beat: Heartbeat, now: float) -> bool:
         """Take a heartbeat; False when it is not from the process that runs now."""
         if beat.pid != self.pid:
             return False
@@ -177,10 +177,10 @@ class Worker:
             self._failed_since = 0.0
             self._good_since = self._good_since or now
             if now - self._good_since > self.policy.cap_window_s:
-                self.falls, self.failed, self.complaint = 0, False, ""
+                self.losses, self.failed, self.complaint = 0, False, ""
         return True
 
-    def tend(self, now: float) -> str | None:
+    def do_what_is_due(self, now: float) -> str | None:
         """Start, kill or reap as is due; returns why a process was lost, when one was lost unasked."""
         lost = None
         if self.process is not None:
@@ -188,7 +188,7 @@ class Worker:
                 lost = self._stuck(now)
                 if lost:
                     self.kill()
-                    self._fell(now, lost)
+                    self._note_loss(now, lost)
             elif (
                 self.should_run and self.process.exitcode == 0 and self.beat is not None and self.beat.state == "ended"
             ):
@@ -199,10 +199,15 @@ class Worker:
                 self._clear()
                 if self.should_run:
                     lost = _why(code) + (f": {self.complaint.rstrip('.')}" if self.complaint else "")
-                    self._fell(now, lost)
+                    self._note_loss(now, lost)
         if self.should_run and self.process is None and now >= self._next_start_at:
             self._start(now)
         return lost
+
+    @property
+    def hopeless(self) -> bool:
+        """It was lost too often, or said twice that what it was told to do cannot be done."""
+        return self.failed or (self.losses >= 2 and bool(self.complaint))
 
     def waits_s(self, now: float) -> float:
         """Seconds until the next attempt to start it; 0 when it runs or is not wanted."""
@@ -243,11 +248,11 @@ class Worker:
         self.process = self.spec.make()
         self.process.start()
 
-    def _fell(self, now: float, why: str) -> None:
-        self.last_fall = why
-        self.falls += 1
-        self.failed = self.falls > self.policy.cap
-        delay = self.policy.failed_delay_s if self.failed else self.policy.delay_s(self.falls, self.draw())
+    def _note_loss(self, now: float, why: str) -> None:
+        self.last_loss = why
+        self.losses += 1
+        self.failed = self.losses > self.policy.cap
+        delay = self.policy.failed_delay_s if self.failed else self.policy.delay_s(self.losses, self.draw())
         self._next_start_at = now + delay
 
     def _clear(self) -> None:

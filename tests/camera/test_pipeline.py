@@ -87,6 +87,17 @@ def test_a_person_counts_once_and_a_weak_face_of_one_frame_is_nobody() -> None:
     assert street.meter.value("lfr_faces_total", camera="north") == 12
 
 
+def test_a_person_whose_track_a_slow_camera_broke_counts_once_and_who_may_be_new_is_said() -> None:
+    street = Street()
+    for step in range(4):
+        street.show(0.7 * step, Painted("blue", 10 + 75 * step, 60))
+    assert street.meter.value("lfr_people_seen_total", camera="north") == 1
+    assert street.meter.value("lfr_people_uncertain_total", camera="north") == 0
+    street.show(9.0, Painted("blue", 10, 60))
+    assert street.meter.value("lfr_people_seen_total", camera="north") == 2
+    assert street.meter.value("lfr_people_uncertain_total", camera="north") == 1
+
+
 def test_who_comes_back_is_another_person_seen_but_another_alert_only_after_the_cool_down() -> None:
     street = Street(AlertPolicy(0.5, cooldown_s=60))
     alerts = [len(street.show(at, RED)) for at in (0.0, 0.2, 10.0, 10.2, 70.0, 70.2)]

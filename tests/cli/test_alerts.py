@@ -16,6 +16,7 @@ from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Decision
 from appliance.cli import app, commands
 from appliance.core.errors import LfrError
+from appliance.core.telemetry import Meter
 from appliance.stream import subscriber
 from appliance.stream.outbox import Outbox
 
@@ -93,7 +94,10 @@ class TestAlerts:
         assert "There is no journal" in lfr("alerts", "-c", config, fails=True)
 
     def test_another_machine_asks_the_hub(self, folder: Path, config: Any) -> None:
-        with running(settings(folder, state_dir=folder / "elsewhere")) as hub, Outbox(hub.settings.cameras, "n") as box:
+        with (
+            running(settings(folder, state_dir=folder / "elsewhere")) as hub,
+            Outbox(hub.settings.cameras, "n", Meter()) as box,
+        ):
             box.send_alert(alert("N-7"), pictures())
             assert box.drained(5)
             assert "N-7" in lfr("alerts", "-c", config)
@@ -118,7 +122,7 @@ class TestAlerts:
         command.start()
         try:
             for _ in range(2):
-                with running(settings(folder)) as hub, Outbox(hub.settings.cameras, "north") as box:
+                with running(settings(folder)) as hub, Outbox(hub.settings.cameras, "north", Meter()) as box:
                     box.send_alert(alert(), pictures())
                     assert box.drained(10)
                     time.sleep(1.0)

@@ -38,6 +38,25 @@ def test_more_false_alerts_than_people_divide_nothing_by_zero() -> None:
     assert found.state == "breach"
 
 
+@pytest.mark.parametrize(("uncertain", "state"), [(0, "ok"), (100, "ok"), (101, "unknown"), (1000, "unknown")])
+def test_a_rate_over_people_who_may_have_been_counted_twice_is_not_known_and_never_good(
+    uncertain: int, state: str
+) -> None:
+    found = guard.assess(0, 1000, 0.001, "stop", uncertain=uncertain)
+    assert found.state == state
+    assert (found.rate is None) == (state == "unknown")
+    assert not found.stop
+    if found.rate is None:
+        assert "is not known" in found.sentence
+        assert f"{uncertain:,} of 1,000 people" in found.sentence
+
+
+def test_above_the_limit_even_with_people_counted_twice_is_a_breach() -> None:
+    found = guard.assess(30, 15_000, 0.001, "stop", uncertain=15_000)
+    assert (found.state, found.stop) == ("breach", True)
+    assert guard.assess(20, 15_000, 0.001, "stop", uncertain=15_000).state == "unknown"
+
+
 @pytest.mark.parametrize("limit", [0.0, 1.0])
 def test_limits_at_their_ends(limit: Any) -> None:
     assert guard.assess(0, 100, limit).state == "ok"

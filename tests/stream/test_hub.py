@@ -207,6 +207,21 @@ class TestCameras:
                 assert hub.meter.value("lfr_alerts_total", **labels) == alerts_before + 1
                 assert 2 <= hub.meter.value("lfr_alert_latency_seconds", camera="north") < 10
 
+    def test_the_latency_holds_a_slow_commit_and_what_follows_it(self, folder: Path) -> None:
+        slow_s = {"committed": 0.4, "acked": 0.3}
+        made = alert()
+        with (
+            running(settings(folder, fault=lambda moment: time.sleep(slow_s[moment]))) as hub,
+            Peer(zmq.DEALER, hub.settings.cameras) as camera,
+            Peer(zmq.SUB, hub.settings.publish) as reader,
+            HubClient(hub.settings.replay) as client,
+        ):
+            time.sleep(0.3)
+            camera.send(*alert_frames(made))
+            header = json.loads(reader.hear()[1])
+            assert client.fetch(made.id).header.model_dump(mode="json") == header, "one published_at, live and later"
+            assert hub.meter.value("lfr_alert_latency_seconds", camera="north") >= 0.7
+
     def test_labels_without_a_bound_do_not_bring_it_down(self, folder: Path) -> None:
         with running(settings(folder)) as hub, Peer(zmq.DEALER, hub.settings.cameras) as camera:
             for number in range(520):

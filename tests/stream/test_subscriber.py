@@ -16,7 +16,7 @@ from appliance.alerts.event import Event, standing_of
 from appliance.alerts.messages import PreviewHeader, Status
 from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
-from appliance.stream.client import HubClient
+from appliance.core.telemetry import Meter
 from appliance.stream.hub import Hub
 from appliance.stream.outbox import Outbox
 from appliance.stream.subscriber import Connection, Preview, Reset, Subscriber
@@ -37,7 +37,7 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put(hub: Any, count: Any = 1) -> None:
-    with Outbox(hub.settings.cameras, "north") as outbox:
+    with Outbox(hub.settings.cameras, "north", Meter()) as outbox:
         for _ in range(count):
             outbox.send_alert(alert(), pictures())
         assert outbox.drained(10)
@@ -174,7 +174,7 @@ def test_purged_numbers_are_missing_for_good_and_do_not_stop_anything(folder: Pa
 def test_previews_come_only_when_asked_for_and_the_newest_is_enough(folder: Path) -> None:
     with running(settings(folder)) as hub, follow(hub, previews=True) as stream, follow(hub) as other:
         take(stream, Status, 1)
-        with Outbox(hub.settings.cameras, "north") as outbox:
+        with Outbox(hub.settings.cameras, "north", Meter()) as outbox:
             outbox.send_alert(alert(), pictures())
             outbox.drained(5)
             for people in range(50):
@@ -295,29 +295,8 @@ async def _two_events(stream: Any) -> AsyncIterator[Any]:
 def test_bad_addresses_and_numbers_are_refused(folder: Path) -> None:
     with pytest.raises(StreamError, match="is not an address"):
         Subscriber("nowhere", f"ipc://{folder}/replay")
-    with pytest.raises(StreamError, match="is not an address"):
-        HubClient("nowhere")
     with pytest.raises(ValueError, match="after_seq"):
         Subscriber("ipc:///tmp/a", "ipc:///tmp/b", after_seq=-1)
-
-
-def test_a_hub_that_does_not_answer_is_said_with_what_to_do(folder: Path) -> None:
-    started = time.monotonic()
-    with HubClient(f"ipc://{folder}/replay", timeout_s=0.5) as client:
-        with pytest.raises(StreamError, match=r"does not answer at ipc://.*Is lfr run running\?"):
-            client.replay(1)
-        with pytest.raises(StreamError, match="does not answer"):
-            client.decide(decision("a"))
-    assert time.monotonic() - started < 3
-
-
-def test_a_question_survives_a_hub_that_comes_back(folder: Path) -> None:
-    with running(settings(folder)) as hub:
-        put(hub, 2)
-        client = HubClient(hub.settings.replay, timeout_s=10)
-        assert client.replay(1).newest == 2
-    with client, running(settings(folder)):
-        assert client.replay(1).newest == 2
 
 
 def test_what_stands_is_what_was_not_undone() -> None:

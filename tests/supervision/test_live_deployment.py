@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from appliance.alerts.journal import Journal
 from appliance.audit.record import AuditRecord
 from appliance.config import live as configuration
 from appliance.core.clock import utc_now, utc_text
@@ -160,6 +161,17 @@ def test_people_seen_are_added_up_over_runs_of_the_supervisor(live: Any) -> None
     again.save_tally({"north": {"people": 2, "frames": 1}})
     tally = Tally.load(live.config.alerts.state_dir)
     assert (tally.people_seen, tally.cameras["north"].frames) == (7, 31)
+
+
+def test_who_may_have_been_counted_twice_is_added_up_too_and_makes_the_rate_unknown(live: Any) -> None:
+    assert live.uncertain_base() == 0
+    live.save_tally({"north": {"people": 20, "uncertain": 10}})
+    again = LiveDeployment(live.config)
+    assert again.uncertain_base() == 10
+    Journal.open(live.config.alerts.state_dir).close()
+    found = again.guard(20, 10)
+    assert (found.rate, found.interval, found.breach, found.unknown) == (None, None, False, True)
+    assert again.guard(2000, 10).rate == 0.0
 
 
 def test_a_tally_of_another_deployment_is_not_counted(live: Any) -> None:

@@ -45,6 +45,9 @@ def test_every_name_of_the_contract_is_there_from_the_start() -> None:
     assert {name for name in CONTRACT if f"# HELP {name} " not in text} == set()
     found = scrape(exporter(CounterTotals()))
     assert found["lfr_alerts_total", (("camera", "north"), ("category", "theft"))] == 0
+    for counted in ("lfr_outbox_lost_total", "lfr_previews_dropped_total"):
+        assert found[counted, (("camera", "north"),)] == 0
+        assert f"# HELP {counted} Reported by a process" not in text
     assert found["lfr_nonmatch_dwell_seconds_count", (("camera", "north"),)] == 0
 
 

@@ -41,6 +41,7 @@ from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import UserFile
 from appliance.core.clock import utc_now
+from appliance.core.telemetry import Meter
 from appliance.stream import hub
 from appliance.stream.outbox import Outbox
 from appliance.stream.settings import HubSettings
@@ -199,7 +200,7 @@ class Stage:
         self._hub: Any = None
         self._console: Any = None
         self._stop = threading.Event()
-        self._outbox = Outbox(self.hub_settings.cameras, "north", resend_s=0.3)
+        self._outbox = Outbox(self.hub_settings.cameras, "north", Meter(), resend_s=0.3)
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._street, name="street", daemon=True)
 

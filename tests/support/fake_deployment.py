@@ -21,7 +21,7 @@ from appliance.supervision.supervisor import Supervisor
 from appliance.supervision.workers import RestartPolicy, WorkerSpec
 
 
-class FakeRooms:
+class FakeDeployment:
     """Writes down what it was asked in `acts.jsonl`; a watchlist is a text file `SEQUENCE id id …`."""
 
     def __init__(self, scenario: dict, folder: Path) -> None:
@@ -82,7 +82,10 @@ class FakeRooms:
         self._need_room()
         (self.folder / "tally.json").write_text(json.dumps(seen))
 
-    def guard(self, people_seen: int) -> GuardFacts:
+    def uncertain_base(self) -> int:
+        return self.scenario.get("uncertain_base", 0)
+
+    def guard(self, people_seen: int, uncertain: int) -> GuardFacts:
         after = self.scenario.get("guard_after_s")
         if after is not None and time.monotonic() - self._began > after:
             stop = self.scenario.get("guard_stops", False)
@@ -130,7 +133,7 @@ def main(file: str) -> int:
     configure_logging("supervisor")
     supervisor = Supervisor(
         config,
-        FakeRooms(scenario, path.parent),
+        FakeDeployment(scenario, path.parent),
         policy=RestartPolicy(**scenario.get("policy", {})),
         intervals=Intervals(**scenario.get("intervals", {})),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from alerts_material import alert, pictures, settings
 
 from appliance.alerts.event import Event
+from appliance.core.telemetry import Meter
 from appliance.stream.hub import serve
 from appliance.stream.outbox import Outbox
 from appliance.stream.subscriber import Subscriber
@@ -36,7 +37,7 @@ def camera(folder: Path, name: str, seed: int) -> None:
     kept: dict[str, None] = {}
     number = 0
     with (
-        Outbox(settings(folder).cameras, name, resend_s=0.3) as outbox,
+        Outbox(settings(folder).cameras, name, Meter(), resend_s=0.3) as outbox,
         (folder / f"sent-{name}-{seed}").open("w") as sent,
         (folder / f"taken-{name}").open("a") as taken,
     ):

@@ -161,7 +161,7 @@ def rate(value: float | None, low: float, high: float, limit: float) -> Markup:
             f"none so far (95 % confidence: at most {one_in(high)})"
         )  # fmt: skip
     else:
-        text = "no people were seen: there is no rate"
+        text = "there is none, or none is known"
     return _svg(height, f"False-alert rate: {text}; limit {one_in(limit)}", parts)
 
 

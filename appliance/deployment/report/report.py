@@ -22,7 +22,7 @@ from appliance.core import binomial
 from appliance.core.clock import utc_now, utc_text
 from appliance.deployment import authority, blue_list
 from appliance.deployment.ending import certificate
-from appliance.deployment.guard import one_in
+from appliance.deployment.guard import one_in, uncounted
 from appliance.deployment.pages import day_and_time, render, times
 from appliance.deployment.report import charts, counts, incidents
 from appliance.deployment.report.contents import (
@@ -56,6 +56,14 @@ def _rate(cases: int, of: int, what: str, among: str) -> Rate:
             f"With 95 % confidence the rate is between {one_in(low)} and {one_in(high)}."
         )
     return Rate(cases=cases, of=of, rate=value, low=low, high=high, sentence=text)
+
+
+def _false_alert_rate(false_alerts: int, people_seen: int, uncertain: int) -> Rate:
+    """False alerts over people seen; none is told where people could not be counted."""
+    why = uncounted(people_seen, uncertain)
+    if why:
+        return Rate(cases=false_alerts, of=people_seen, rate=None, low=0.0, high=1.0, sentence=why)
+    return _rate(false_alerts, people_seen, "false alerts", "people seen")
 
 
 def _sum_slots(by_camera: Iterable[dict[str, int]]) -> dict[str, int]:
@@ -119,7 +127,7 @@ def _public(src: _Sources) -> PublicReport:
         false_alerts=counts.total("false"),
         other_alerts=counts.total("other"),
         undecided_alerts=counts.total("undecided"),
-        false_alert_rate=_rate(counts.total("false"), seen, "false alerts", "people seen"),
+        false_alert_rate=_false_alert_rate(counts.total("false"), seen, src.tally.uncertain),
         false_alert_limit=config.guard.false_alert_rate,
         operator_decisions=counts.decisions.get("operator", {}),
         engagement_decisions=counts.decisions.get("engagement", {}),

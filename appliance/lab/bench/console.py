@@ -30,6 +30,7 @@ from appliance.console.server import serve
 from appliance.console.settings import ConsoleSettings
 from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError
+from appliance.core.telemetry import Meter
 from appliance.stream import hub
 from appliance.stream.outbox import Outbox
 from appliance.stream.settings import HubSettings
@@ -124,7 +125,7 @@ def measure(alerts: int = 200, many: int = 2000, chromium: str = CHROMIUM) -> di
             stack.callback(process.join, 5)
             stack.callback(process.terminate)
         _wait_for(settings.url)
-        outbox = stack.enter_context(Outbox(hub_settings.cameras, "north"))
+        outbox = stack.enter_context(Outbox(hub_settings.cameras, "north", Meter()))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         stack.callback(browser.close)

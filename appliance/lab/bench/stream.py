@@ -13,6 +13,7 @@ from appliance.alerts.event import Event
 from appliance.alerts.messages import Alert, EntryRef, ModelRefs, Status, TrackRef, new_id
 from appliance.core.clock import utc_now
 from appliance.core.errors import StreamError
+from appliance.core.telemetry import Meter
 from appliance.stream.hub import Hub
 from appliance.stream.outbox import Outbox
 from appliance.stream.settings import HubSettings
@@ -66,7 +67,10 @@ def measure_latency(alerts: int = 200, picture_bytes: int = 60_000, folder: Path
         thread = threading.Thread(target=hub.run, args=(stop.is_set,), name="hub")
         thread.start()
         try:
-            with Outbox(settings.cameras, "measure") as outbox, Subscriber(settings.publish, settings.replay) as stream:
+            with (
+                Outbox(settings.cameras, "measure", Meter()) as outbox,
+                Subscriber(settings.publish, settings.replay) as stream,
+            ):
                 return _measure(outbox, stream, alerts, picture_bytes)
         finally:
             stop.set()

@@ -164,6 +164,18 @@ def test_a_deployment_without_anything_yet_has_a_report(config: Any, tmp_path: P
     assert "there is no rate" in (tmp_path / "report-public.html").read_text()
 
 
+def test_a_rate_over_people_who_may_have_been_counted_twice_is_not_published(lived: Any, tmp_path: Path) -> None:
+    tally = Tally.load(lived.alerts.state_dir)
+    tally.add("north", 300, uncertain=300)
+    tally.save(lived.alerts.state_dir)
+    made = report.build(lived).public
+    assert (made.people_seen, made.false_alert_rate.rate) == (1500, None)
+    report.write(lived, tmp_path)
+    page = (tmp_path / "report-public.html").read_text()
+    assert "300 of 1,500 people seen may have been counted twice" in page
+    assert "1 in 1,500" not in page
+
+
 def test_writing_is_recorded_and_the_full_one_is_for_its_owner_only(lived: Any, tmp_path: Path) -> None:
     files = report.write(lived, tmp_path, by="Insp. Okafor")
     assert [path.stat().st_mode & 0o077 for path in files] == [0o044, 0o044, 0, 0]

@@ -1,0 +1,61 @@
+"""What a lock and a runtime folder do when their owner is gone."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from appliance.core.errors import LfrError
+from appliance.deployment.running import holder
+from appliance.supervision.run_folder import RunLock, RuntimeDir, sweep
+
+
+def test_a_state_folder_is_locked_by_one_run_and_free_again_after_it(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    lock = RunLock(tmp_path)
+    assert holder(tmp_path) == os.getpid()
+    with pytest.raises(LfrError, match=f"process {os.getpid()}"):
+        RunLock(tmp_path)
+    lock.close()
+    assert holder(tmp_path) is None
+
+
+def test_a_state_folder_that_cannot_be_one_is_said_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LfrError, match=r"alerts\.state_dir .*file/state cannot be used.*It must be a folder"):
+        RunLock(tmp_path / "file" / "state")
+
+
+def test_the_lock_is_let_go_when_its_process_dies(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path)
+    os.close(lock._fd)  # as the kernel does at death, without tidying
+    RunLock(tmp_path).close()
+
+
+def test_only_folders_that_nobody_holds_are_swept(tmp_path: Path) -> None:
+    mine = RuntimeDir(tmp_path)
+    assert mine.path.stat().st_mode & 0o777 == 0o700
+    left = tmp_path / "lfr-left"
+    left.mkdir()
+    (left / "lock").touch()
+    (tmp_path / "lfr-other").mkdir()
+    (tmp_path / "lfr-link").symlink_to(left)
+    assert sweep(tmp_path) == 1
+    assert mine.path.exists()
+    assert not left.exists()
+    assert (tmp_path / "lfr-other").exists(), "a folder without our lock is not ours"
+    assert (tmp_path / "lfr-link").is_symlink(), "a link is not followed"
+    mine.close()
+    assert not mine.path.exists()
+
+
+def test_a_runtime_folder_leaves_room_for_a_sockets_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("x" * 90)
+    deep.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(deep))
+    made = RuntimeDir()
+    try:
+        assert not made.path.is_relative_to(deep)
+        assert len(os.fsencode(made.path / "supervisor")) < 107
+    finally:
+        made.close()
