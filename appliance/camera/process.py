@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections import deque
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,6 +13,7 @@ import structlog
 
 from appliance.alerts.messages import ModelRefs, PreviewHeader, Sighting, made_at
 from appliance.camera.active_gallery import ActiveGallery
+from appliance.camera.frame_rate import FrameRate
 from appliance.camera.pipeline import Identity, PicturedAlert, Pipeline, Rules
 from appliance.camera.recogniser import AlertPolicy
 from appliance.camera.settings import CameraSettings
@@ -61,35 +61,6 @@ def serve(settings: CameraSettings) -> None:
         reporter.close()
         raise SystemExit(1) from None
     reporter.close()
-
-
-class FrameRate:
-    """How many frames a second are looked at, and a word of warning when they are too few to follow people."""
-
-    _WINDOW_S = 10.0
-    _LEAST = 3.0
-
-    def __init__(self) -> None:
-        self._looked_s: deque[float] = deque(maxlen=1000)
-
-    def looked(self, now_s: float) -> None:
-        """A frame is looked at now."""
-        self._looked_s.append(now_s)
-
-    def trouble(self, given_a_second: float) -> str:
-        """A plain sentence when the machine is too slow for what the camera gives; else empty."""
-        while self._looked_s and self._looked_s[-1] - self._looked_s[0] > self._WINDOW_S:
-            self._looked_s.popleft()
-        lasted_s = self._looked_s[-1] - self._looked_s[0] if self._looked_s else 0.0
-        if lasted_s < self._WINDOW_S / 2:
-            return ""
-        rate = (len(self._looked_s) - 1) / lasted_s
-        if rate >= self._LEAST or given_a_second < 2 * rate:
-            return ""
-        return (
-            f"only {rate:.1f} of {given_a_second:.0f} frames a second are looked at; people may be missed or counted "
-            "twice. The machine is too slow for its cameras."
-        )
 
 
 class CameraProcess:

@@ -174,7 +174,7 @@ class Recogniser:
         return known.embedded if known else 0
 
     def _weigh(self, evidence: _Evidence, entry: Entry, score: float, now_s: float) -> float | None:
-        """Add a score of the track against an entry; the mean of the best when that is a candidate now."""
+        """The track's score against the entry, this frame's included; None while it is not enough for an alert."""
         scores = evidence.scores.get(entry.id)
         if scores is None:
             if len(evidence.scores) >= MAX_ENTRIES_A_TRACK:

@@ -9,7 +9,7 @@ from painted_faces import EVERY_FACE, Painted, Street
 
 from appliance.alerts.messages import Alert, PreviewHeader, Sighting
 from appliance.camera import process as module
-from appliance.camera.process import CameraProcess, FrameRate
+from appliance.camera.process import CameraProcess
 from appliance.core.heartbeat import HeartbeatSender
 from appliance.core.telemetry import Meter
 from appliance.stream.outbox import Outbox
@@ -137,26 +137,3 @@ def test_alerts_that_no_hub_took_and_previews_without_room_are_counted_where_the
     assert reporter.meter.value("lfr_outbox_lost_total", camera="north") == 1
     assert reporter.meter.value("lfr_previews_dropped_total", camera="north") >= 1
     assert (reporter.states[-1], reporter.lost_as_told[-1]) == ("stopped", 1), "told with the last heartbeat"
-
-
-class TestFrameRate:
-    def test_few_frames_of_many_are_said(self) -> None:
-        rate = FrameRate()
-        for i in range(20):
-            rate.looked(i / 2)
-        assert "only 2.0 of 25 frames a second" in rate.trouble(25.0)
-
-    def test_a_slow_source_or_a_fast_machine_is_no_trouble(self) -> None:
-        slow, fast = FrameRate(), FrameRate()
-        for i in range(200):
-            slow.looked(i / 2)
-            fast.looked(i / 12)
-        assert slow.trouble(2.0) == ""
-        assert fast.trouble(25.0) == ""
-
-    def test_the_first_seconds_are_not_judged(self) -> None:
-        rate = FrameRate()
-        assert rate.trouble(25.0) == ""
-        rate.looked(0.0)
-        rate.looked(2.0)
-        assert rate.trouble(25.0) == ""

@@ -125,7 +125,7 @@ class FakeDeployment:
         return WorkerSpec(process, "fake_worker:serve", settings)
 
     @property
-    def specs(self) -> "FakeRooms":
+    def specs(self) -> "FakeDeployment":
         return self
 
     def hub(self, runtime: Path) -> WorkerSpec:
