@@ -11,11 +11,11 @@ from alerts_material import alert, decision, pictures
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Decision, new_id
+from appliance.audit.record import AuditRecord
 from appliance.core.clock import utc_now
 from appliance.core.errors import DecisionConflict, JournalError, SecretError, StreamError, UnknownAlert
 from appliance.core.telemetry import Meter
 from appliance.stream import requests as module
-from appliance.stream.decision_audit import Auditor
 from appliance.stream.requests import CLOCK_TOLERANCE_S, RequestHandler
 from appliance.stream.wire import FetchRequest, Refusal, ReplayRequest, body_of
 
@@ -27,14 +27,13 @@ class Handler:
         self.waiting: list[list[bytes]] = []
         self.sent: list[list[bytes]] = []
         self.decided: list[Decision] = []
-        self.acts: list[tuple[str, str]] = []
         self.meter = Meter()
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.socket = self.context.socket(zmq.ROUTER)
         monkeypatch.setattr(module, "receive", lambda _: self.waiting.pop(0) if self.waiting else None)
         monkeypatch.setattr(module, "send", self._send)
-        auditor = Auditor(journal, lambda act, by, _: self.acts.append((act, by)))
-        self.handler = RequestHandler(self.socket, journal, auditor, self.meter, self.decided.append)
+        self.audit = AuditRecord(journal.state_dir)
+        self.handler = RequestHandler(self.socket, journal, self.audit, self.meter, self.decided.append)
 
     def _send(self, _: object, frames: list[bytes]) -> bool:
         self.sent.append(frames)
@@ -95,8 +94,12 @@ def test_a_clock_that_differs_a_little_is_forgiven_and_the_future_is_not(request
 
 
 def test_an_act_is_recorded(requests: Handler) -> None:
-    assert requests.ask(b"record", b"r", b'{"act": "view.alert", "by": "me"}') == [b"recorded", b"r", b"{}"]
-    assert requests.acts == [("view.alert", "me")]
+    assert requests.ask(b"record", b"r", b'{"act": "view.alert", "by": "me", "details": {"alert": "a-1"}}') == [
+        b"recorded",
+        b"r",
+        b"{}",
+    ]
+    assert [(line.act, line.by) for line in requests.audit.records()] == [("view.alert", "me")]
 
 
 @pytest.mark.parametrize(

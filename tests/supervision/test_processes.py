@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from fake_process import FakeProcess
 
+from appliance.audit.act import Act
 from appliance.config.live import parse
 from appliance.core.heartbeat import Heartbeat, Instructions
 from appliance.core.telemetry import Meter
+from appliance.deployment.authority import Window
 from appliance.lab.simulation.scenario import document
 from appliance.supervision.channel import SupervisorChannel
-from appliance.supervision.deployment_port import Window
 from appliance.supervision.health import CameraView
 from appliance.supervision.metrics import CounterTotals
 from appliance.supervision.processes import Processes, known
@@ -47,12 +48,12 @@ class Run:
         self.hub = self.status.hub = Worker(WorkerSpec("hub", "nowhere:serve"), policy)
         self.camera = Worker(WorkerSpec("camera/north", "nowhere:serve"), policy)
         self.status.views = [CameraView(self.camera)]
-        self.channel, self.acts = Channel(), list[tuple[str, dict[str, object]]]()
+        self.channel, self.acts = Channel(), list[tuple[str, dict[str, Any]]]()
         channel = cast("SupervisorChannel", self.channel)
         self.processes = Processes(self.status, channel, lambda _: Instructions(), self._record)
 
-    def _record(self, act: str, /, **details: object) -> None:
-        self.acts.append((act, details))
+    def _record(self, act: Act) -> None:
+        self.acts.append((act.name, act.as_json()))
 
     def beat(self, worker: Worker, state: str, meter: Meter | None = None, **facts: object) -> None:
         beat = Heartbeat(
