@@ -9,9 +9,11 @@ import structlog
 
 from appliance.camera.settings import CameraSettings
 from appliance.core.errors import LfrError
-from appliance.gallery.port import RECALL_WANTED, Gallery
+from appliance.gallery.limits import RECALL_WANTED
+from appliance.gallery.port import Gallery
 from appliance.gallery.watchlist.gallery import open_gallery
-from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
+from appliance.gallery.watchlist.policy import WatchlistPolicy
+from appliance.gallery.watchlist.sealed import open_sealed
 
 RETRY_S = 10.0
 

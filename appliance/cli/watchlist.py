@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from appliance.config.live import Config
     from appliance.enrolment.build_request import BuildRequest
     from appliance.gallery.watchlist.container import Container
-    from appliance.gallery.watchlist.sealed import WatchlistPolicy
+    from appliance.gallery.watchlist.policy import WatchlistPolicy
 
 app = typer.Typer(no_args_is_help=True, help="Build a watchlist from photos, look at it, approve it, check it.")
 
@@ -243,7 +243,7 @@ def _policy(
 
     from appliance.core.clock import utc_now
     from appliance.deployment.store import Store
-    from appliance.gallery.watchlist.sealed import WatchlistPolicy
+    from appliance.gallery.watchlist.policy import WatchlistPolicy
     from appliance.vision.models import load_manifest
 
     if settings is not None:

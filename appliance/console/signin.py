@@ -17,12 +17,13 @@ from appliance.console.request_guard import RequestDenied
 from appliance.console.sessions import LockOut, Session, Sessions
 from appliance.console.settings import ConsoleSettings
 from appliance.console.users import User, UserFile
+from appliance.core.errors import LfrError
 
 _NEXT = re.compile(r"^/(live|history|alerts/[A-Za-z0-9._-]{1,64})?$")
 DEMO_USER = User("demo", "supervisor", "")
 
 
-class SignInRefused(Exception):
+class SignInRefused(LfrError):
     """Nobody is let in; the sentence may be shown.
 
     Attributes

@@ -9,7 +9,7 @@ LfrError                    what the command line prints as one sentence (exit c
 ├── SourceError             a camera's source cannot be opened or read; it may come back
 │   ├── SourceRefused       the camera refuses user and password; tried again slowly, as it may be set up anew
 │   └── SourceUnusable      it never will: wrong scheme or option, missing file, nothing in it
-├── Unreadable              a photo is no picture that can be used (vision.examine)
+├── Unreadable              a photo is no picture that can be used (vision.decode)
 ├── WatchlistError          a watchlist cannot be built, opened or trusted
 │   └── ManifestError       all that is wrong with the manifest of photos that a list is built from (enrolment.manifest)
 ├── AuthorityError          the deployment's record does not allow recognition
@@ -22,7 +22,10 @@ LfrError                    what the command line prints as one sentence (exit c
 │   ├── UnknownAlert        no such alert in the journal
 │   ├── DecisionConflict    somebody else decided first
 │   └── RequestRefused      the hub answered that it will not do this; asking again is useless
+├── ProcessLost             a process that was to do one thing ended before it had (supervision.own_process)
 ├── RequestDenied           what the console answers a browser instead of what it asked for (console.request_guard)
+├── SignInRefused           nobody is let in to the console (console.signin)
+│   └── TooManyAttempts     this name or address has to wait before it may try again
 └── SecretError             a key file is missing, readable by others, or not a key
 
 An error that one room alone raises is defined there. `supervision.loop.Stopped` is no error but a signal's way out.

@@ -13,7 +13,8 @@ from appliance.deployment.store import Store
 from appliance.doctor import cameras, machine
 from appliance.doctor.findings import Finding, guarded
 from appliance.gallery.watchlist.companions import PAGE_SUFFIX
-from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
+from appliance.gallery.watchlist.policy import WatchlistPolicy
+from appliance.gallery.watchlist.sealed import open_sealed
 from appliance.vision.detector import open_detector
 from appliance.vision.embedder import open_embedder
 from appliance.vision.gpu import gpu_present

@@ -26,6 +26,7 @@ from appliance.enrolment.photo import PhotoResult, recipe
 from appliance.enrolment.photo_sources import Folder, Zip, open_source
 from appliance.enrolment.resemblance import Resemblance, compare
 from appliance.enrolment.workers import ModelNames, enrol_all
+from appliance.gallery.limits import MAX_ENTRIES
 from appliance.gallery.watchlist import sealed
 from appliance.gallery.watchlist.container import MAX_TEMPLATES, Header
 from appliance.gallery.watchlist.entry import Entry
@@ -135,7 +136,7 @@ class Job:
     expires: datetime
     deployment: str = ""
     sequence: int | None = None
-    max_entries: int = sealed.MAX_ENTRIES
+    max_entries: int = MAX_ENTRIES
     category: str = ""
     response: str = ""
     models_dir: Path | None = None

@@ -18,9 +18,6 @@ from appliance.core.errors import WatchlistError
 from appliance.core.types import Float32, Int32
 from appliance.gallery.watchlist.entry import Entry
 
-RECALL_WANTED = 0.995
-"""The smallest share of the exact search's best candidates that a faster search must find; below, it is not used."""
-
 Ids = npt.NDArray[Any]
 """An array of Python strings (dtype `object`): the strings are shared, not copied."""
 

@@ -14,7 +14,8 @@ import numpy as np
 from appliance.core.types import Float32
 from appliance.gallery.exact import ExactSearch
 from appliance.gallery.hnsw import HnswSearch
-from appliance.gallery.port import RECALL_WANTED, SearchEngine
+from appliance.gallery.limits import RECALL_WANTED
+from appliance.gallery.port import SearchEngine
 from appliance.gallery.templates import Templates
 
 CHECK_PROBES = 400

@@ -16,7 +16,7 @@ from typing import Literal, cast
 from appliance.alerts.messages import CameraState, Degradation
 from appliance.core.clock import utc_now
 from appliance.core.heartbeat import Heartbeat
-from appliance.gallery.port import RECALL_WANTED
+from appliance.gallery.limits import RECALL_WANTED
 from appliance.supervision.metrics import PROVIDERS, CounterTotals, Gauge
 from appliance.supervision.workers import Worker
 

@@ -13,7 +13,7 @@ from appliance.deployment.list_facts import OpenedList
 from appliance.supervision.own_process import call_in_own_process
 
 if TYPE_CHECKING:
-    from appliance.gallery.watchlist.sealed import WatchlistPolicy
+    from appliance.gallery.watchlist.policy import WatchlistPolicy
 
 
 def open_elsewhere(path: Path, key: Path, policy: WatchlistPolicy, named: Path | None = None) -> OpenedList:

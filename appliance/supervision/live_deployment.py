@@ -25,7 +25,7 @@ from appliance.deployment.list_facts import OpenedList
 from appliance.deployment.state import DeploymentState
 from appliance.deployment.store import Store
 from appliance.deployment.tally import RunningTally
-from appliance.gallery.watchlist.sealed import WatchlistPolicy
+from appliance.gallery.watchlist.policy import WatchlistPolicy
 from appliance.supervision.deployment_port import GuardFacts
 from appliance.supervision.list_opening import open_elsewhere
 from appliance.supervision.provider_proof import prove_provider

@@ -202,10 +202,9 @@ class Supervisor:
             state = view.look(now)
             changed = view.changed(now) if run.phase == "running" else None
             if changed:
-                say = log.error if changed == "down" else log.info
+                say, act = (log.error, CameraDown) if changed == "down" else (log.info, CameraUp)
                 say(f"camera {view.name} is {changed}", state=state, **known(detail=view.detail))
-                turn = CameraDown if changed == "down" else CameraUp
-                self._record(turn(camera=view.name, state=state, detail=view.detail))
+                self._record(act(camera=view.name, state=state, detail=view.detail))
         self._tell(now)
         return over
 
@@ -277,17 +276,16 @@ class Supervisor:
 
     def _check_guard(self) -> None:
         run = self.status
-        before, run.guard = run.guard, self.deployment.guard(run.people_seen(), run.uncertain())
-        if run.guard.breach and not before.breach:
-            log.error("guard", sentence=run.guard.sentence)
-            self._record(GuardBreach(sentence=run.guard.sentence, rate=run.guard.rate))
-        elif before.breach and not run.guard.breach:
-            log.info("guard", sentence=run.guard.sentence)
-            self._record(GuardClear(sentence=run.guard.sentence, rate=run.guard.rate))
-        if run.guard.unknown and not before.unknown:
-            log.warning("guard", sentence=run.guard.sentence)
-        if run.guard.stop:
-            self._halt(run.guard.sentence, "guard")
+        before, now = run.guard, self.deployment.guard(run.people_seen(), run.uncertain())
+        run.guard = now
+        if now.breach != before.breach:
+            say, act = (log.error, GuardBreach) if now.breach else (log.info, GuardClear)
+            say("guard", sentence=now.sentence)
+            self._record(act(sentence=now.sentence, rate=now.rate))
+        if now.unknown and not before.unknown:
+            log.warning("guard", sentence=now.sentence)
+        if now.stop:
+            self._halt(now.sentence, "guard")
         facts = self._list.facts
         if facts is not None and facts.expires_at is not None and run.clock() >= facts.expires_at:
             self._halt(f"The watchlist expired at {utc_text(facts.expires_at)}.", "watchlist")
@@ -389,9 +387,8 @@ class Supervisor:
             self._save_tally()
             if self._signals.count and not run.halted:
                 self._record(DeploymentStop(why="the appliance was stopped"))
-        now = time.monotonic()
         for view in run.views:
-            view.look(now)
+            view.look(time.monotonic())
         self.summary = run.summary()
         if self._signals.count > 1:
             log.warning("stopped at once, at the second signal")

@@ -77,7 +77,7 @@ def written() -> Iterator[str]:
             model = known.get(node.id) if isinstance(node, ast.Name) else None
             if isinstance(model, type) and issubclass(model, Act):
                 yield from model.names
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "act":
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "new_act":
                 assert isinstance(node.args[0], ast.Constant), f"{path.name}:{node.lineno} names no act"
                 yield str(node.args[0].value)
 

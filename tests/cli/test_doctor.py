@@ -35,7 +35,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Finding]:
     """What the examination will find; its second argument is kept as the last finding\'s seconds."""
     findings: list[Finding] = []
 
-    def examine(_config: Any, look_s: float, step: Any) -> list[Finding]:
+    def examine(_config: Any, look_s: float, step: Any, _simulated: Any) -> list[Finding]:
         step("cameras")
         return [*findings, Finding("looked", "ok", f"{look_s:g} s")]
 

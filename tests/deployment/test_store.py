@@ -9,7 +9,7 @@ import pytest
 from present import present
 
 from appliance.audit.act import APPLIANCE
-from appliance.audit.acts import DeploymentStart, End, Purge, WatchlistOpen
+from appliance.audit.acts import DeploymentStart, End, EndBegin, Purge, WatchlistOpen
 from appliance.audit.record import AuditRecord
 from appliance.core.clock import utc_now
 from appliance.core.errors import AuthorityError
@@ -152,8 +152,9 @@ def test_an_edited_state_is_read_for_the_end_but_not_relied_on(store: Any) -> No
     assert present(store.read_unverified()).phase == "running"
     with pytest.raises(AuthorityError):
         run(store)
-    changed = store.update(
-        lambda state: state.model_copy(update={"phase": "ending"}), "end.begin", "appliance", trusting=False
+    begin = EndBegin(deployment="croydon-1", reason="it was edited")
+    changed = store.change(
+        lambda state: present(state).model_copy(update={"phase": "ending"}), begin, APPLIANCE, trusting=False
     )
     assert (changed.phase, present(store.load()).phase) == ("ending", "ending")
 

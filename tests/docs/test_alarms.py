@@ -8,7 +8,7 @@ import alarm_sections
 import pytest
 
 import appliance
-from appliance.gallery.port import RECALL_WANTED
+from appliance.gallery.limits import RECALL_WANTED
 from appliance.supervision import health
 from appliance.supervision.metrics import COUNTERS, GAUGES, HISTOGRAMS
 from appliance.supervision.run_status import CODES

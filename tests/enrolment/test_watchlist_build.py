@@ -19,6 +19,7 @@ from appliance.enrolment.manifest import ManifestError
 from appliance.gallery.watchlist import sealed
 from appliance.gallery.watchlist.companions import companions
 from appliance.gallery.watchlist.gallery import open_gallery
+from appliance.gallery.watchlist.policy import WatchlistPolicy
 from appliance.security import keys
 
 JPEG_BEGINS = b"\xff\xd8\xff\xe0\x00\x10JFIF"
@@ -71,7 +72,7 @@ def job(source: Path, tmp_path: Path, models_dir: Path) -> watchlist_build.Job:
 
 def opened(job: watchlist_build.Job) -> sealed.Watchlist:
     folder = job.output.parent / "keys"
-    policy = sealed.WatchlistPolicy(folder / "builders", folder / "approvers", 0, "croydon", utc_now())
+    policy = WatchlistPolicy(folder / "builders", folder / "approvers", 0, "croydon", utc_now())
     return sealed.open_sealed(job.output, folder / "seal.key", policy)
 
 

@@ -7,7 +7,7 @@ from gallery_material import make_templates, unit
 from appliance.gallery import hnsw
 from appliance.gallery.exact import ExactSearch
 from appliance.gallery.hnsw import HnswSearch
-from appliance.gallery.port import RECALL_WANTED
+from appliance.gallery.limits import RECALL_WANTED
 from appliance.gallery.recall import RecallCheck, check_recall, choose_engine, make_probes
 from appliance.gallery.templates import Templates
 

@@ -269,9 +269,7 @@ class TestReaders:
         assert rest.events[0].pictures == ()
         assert client.replay(100).events == ()
 
-    def test_a_decision_is_journaled_published_audited_and_answered_the_same_again(
-        self, hub: Any, client: Any, acts: list[Any]
-    ) -> None:
+    def test_a_decision_is_journaled_published_audited_and_answered_the_same_again(self, hub: Any, client: Any) -> None:
         made = alert()
         self.put(hub, made)
         with Peer(zmq.SUB, hub.settings.publish) as reader:

@@ -1,5 +1,6 @@
 """What a lock and a runtime folder do when their owner is gone."""
 
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -26,9 +27,17 @@ def test_a_state_folder_that_cannot_be_one_is_said_with_what_to_do(tmp_path: Pat
         RunLock(tmp_path / "file" / "state")
 
 
+def hold_and_die(state_dir: Path) -> None:
+    held = RunLock(state_dir)
+    assert held
+    os._exit(7)
+
+
 def test_the_lock_is_let_go_when_its_process_dies(tmp_path: Path) -> None:
-    lock = RunLock(tmp_path)
-    os.close(lock._fd)  # as the kernel does at death, without tidying
+    process = multiprocessing.get_context("fork").Process(target=hold_and_die, args=(tmp_path,))
+    process.start()
+    process.join(20)
+    assert process.exitcode == 7
     RunLock(tmp_path).close()
 
 

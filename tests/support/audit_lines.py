@@ -17,3 +17,20 @@ def write_lines(folder: Path, *acts: tuple[str, dict[str, Any]], by: str = "appl
     folder.mkdir(exist_ok=True)
     (folder / "audit.jsonl").write_bytes(b"".join(lines))
     (folder / "audit.head").write_text(f"{len(lines):020d} {previous}\n")
+
+
+class _EarlierAct:
+    """An act with the name and the details that an earlier version gave it."""
+
+    def __init__(self, name: str, details: dict[str, Any]) -> None:
+        self.name = name
+        self._details = details
+
+    def as_json(self) -> dict[str, Any]:
+        """The details, as they are."""
+        return self._details
+
+
+def earlier_act(name: str, details: dict[str, Any]) -> Any:
+    """What `AuditRecord.append` takes for an act that today's models need not know."""
+    return _EarlierAct(name, details)

@@ -14,7 +14,8 @@ from appliance.camera.settings import CameraSettings
 from appliance.config.live import Camera, Matching, WatchlistFile
 from appliance.config.sections import Models, Redaction
 from appliance.core.clock import utc_now
-from appliance.gallery.watchlist.sealed import Watchlist, WatchlistPolicy
+from appliance.gallery.watchlist.policy import WatchlistPolicy
+from appliance.gallery.watchlist.sealed import Watchlist
 
 FIRST, SECOND = "1" * 64, "2" * 64
 """Digests of lists."""

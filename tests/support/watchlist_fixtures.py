@@ -12,6 +12,7 @@ import pytest
 from appliance.gallery.watchlist import sealed
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.payload import Payload
+from appliance.gallery.watchlist.policy import WatchlistPolicy
 from appliance.security import keys
 from appliance.security.keys import Signer
 
@@ -41,7 +42,7 @@ class SealedListSetup:
     keys: Path
     people: Path
     list: Path
-    policy: sealed.WatchlistPolicy
+    policy: WatchlistPolicy
     now: datetime = NOW
     embedder: str = EMBEDDER
     payload = staticmethod(make_payload)
@@ -74,7 +75,7 @@ class SealedListSetup:
 def list_setup(tmp_path: Path) -> SealedListSetup:
     folder = tmp_path / "keys"
     keys.new_appliance_keys(folder, "B. Builder")
-    policy = sealed.WatchlistPolicy(folder / "builders", folder / "approvers", 0, "croydon", NOW, 0, 10_000, EMBEDDER)
+    policy = WatchlistPolicy(folder / "builders", folder / "approvers", 0, "croydon", NOW, 0, 10_000, EMBEDDER)
     home = SealedListSetup(folder, tmp_path / "people", tmp_path / "list.lfrw", policy)
     home.seal()
     return home

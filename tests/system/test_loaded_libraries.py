@@ -16,30 +16,36 @@ TELL = "\nimport sys\nprint(*sorted({name.partition('.')[0] for name in sys.modu
 
 SUPERVISOR = """
 import sys
+from functools import partial
 from pathlib import Path
 from appliance.cli import app, commands
 commands.register(app)
 from appliance.config import live
 from appliance.core.telemetry import configure_logging
 from appliance.supervision.live_deployment import LiveDeployment
+from appliance.audit.record import AuditRecord
+from appliance.console.worker import console_worker
+from appliance.lab.simulation.sources import SIMULATED
 from appliance.supervision.list_watch import ListWatch
 from appliance.supervision.supervisor import Supervisor
 
 if __name__ == "__main__":
     config = live.load(Path(sys.argv[1]))
     configure_logging("supervisor")
-    deployment = LiveDeployment(config)
+    deployment = LiveDeployment(config, console=partial(console_worker, config), simulated=SIMULATED)
     Supervisor(config, deployment)
     deployment.prepare()
     deployment.require()
-    watch = ListWatch(config.watchlist.file, Path(sys.argv[1]).parent, deployment)
+    audit = AuditRecord(config.alerts.state_dir)
+    watch = ListWatch(config.watchlist.file, Path(sys.argv[1]).parent, deployment, audit)
     watch.open()
-    deployment.hub_spec(Path(sys.argv[1]).parent)
-    deployment.console_spec(Path(sys.argv[1]).parent)
-    deployment.camera_spec("north", Path(sys.argv[1]).parent, watch.accepted).settings()
+    specs = deployment.specs
+    specs.hub(Path(sys.argv[1]).parent)
+    specs.console(Path(sys.argv[1]).parent)
+    specs.camera("north", Path(sys.argv[1]).parent, watch.accepted).settings()
     deployment.started()
     deployment.save_tally({"north": {"people": 3, "frames": 9}})
-    deployment.guard(3)
+    deployment.guard(3, 0)
     watch.forget()
     deployment.end("the test is over")
     deployment.purge()

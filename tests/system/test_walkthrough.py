@@ -20,7 +20,8 @@ from appliance_run import ENVIRONMENT
 from appliance.config.live import load
 from appliance.core.ports import free_port
 from appliance.deployment.ending.search import scan
-from appliance.gallery.watchlist.sealed import WatchlistPolicy, open_sealed
+from appliance.gallery.watchlist.policy import WatchlistPolicy
+from appliance.gallery.watchlist.sealed import open_sealed
 from appliance.lab.simulation import scenario
 from appliance.vision.install import ensure_picture
 

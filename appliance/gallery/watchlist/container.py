@@ -77,7 +77,7 @@ class SignedApproval(BaseModel):
 class Container:
     """A sealed file, taken apart and found whole: the builder's signature and the ciphertext's hash are right.
 
-    Whether the builder is one whom the appliance trusts is another question; see `sealed.WatchlistPolicy`.
+    Whether the builder is one whom the appliance trusts is another question; see `policy.WatchlistPolicy`.
     """
 
     path: Path

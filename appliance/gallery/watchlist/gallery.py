@@ -6,7 +6,8 @@ import numpy as np
 
 from appliance.core.errors import WatchlistError
 from appliance.core.types import Float32
-from appliance.gallery.port import RECALL_WANTED, Candidates, SearchEngine
+from appliance.gallery.limits import RECALL_WANTED
+from appliance.gallery.port import Candidates, SearchEngine
 from appliance.gallery.recall import choose_engine
 from appliance.gallery.templates import Templates
 from appliance.gallery.watchlist.entry import Entry

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pyrage
 
-from appliance.config.live import WatchlistFile
 from appliance.core.clock import utc_now, utc_text
 from appliance.core.errors import WatchlistError
 from appliance.core.types import Float32, Int32
@@ -20,16 +19,13 @@ from appliance.gallery.watchlist import container
 from appliance.gallery.watchlist.container import Container, Header, digest, same_person
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.payload import Payload, decode, decrypt, encode, encrypt
+from appliance.gallery.watchlist.policy import WatchlistPolicy
 from appliance.security.keys import Signer, load_identity, load_signers
 
-MAX_ENTRIES = 10_000
-
 __all__ = [
-    "MAX_ENTRIES",
     "Approval",
     "Terms",
     "Watchlist",
-    "WatchlistPolicy",
     "check",
     "digest",
     "open_container",
@@ -101,48 +97,6 @@ class Watchlist:
         self.entries = ()
         self.templates = np.zeros((0, self.templates.shape[1]), np.float32)
         self.entry_of_template = np.zeros(0, np.int32)
-
-
-@dataclass(frozen=True, slots=True)
-class WatchlistPolicy:
-    """What an appliance asks of a list before it opens it.
-
-    Attributes
-    ----------
-    builders_dir, approvers_dir
-        Folders of the public keys (`*.pub`) of people whose lists and approvals count.
-    approvals
-        How many distinct approvals it needs, none by its builder.
-    deployment
-        The id of the running deployment. A list that names none is taken only where `approvals` is 0: a trial.
-    min_sequence
-        The highest sequence that this appliance has used; a lower one is an older list put back.
-    embedder_ref
-        The running embedder, `name@sha12`; None skips the comparison.
-    """
-
-    builders_dir: Path
-    approvers_dir: Path
-    approvals: int
-    deployment: str
-    now: datetime
-    min_sequence: int = 0
-    max_entries: int = MAX_ENTRIES
-    embedder_ref: str | None = None
-
-    @classmethod
-    def of(
-        cls,
-        section: WatchlistFile,
-        deployment: str,
-        *,
-        embedder_ref: str | None,
-        min_sequence: int = 0,
-        now: datetime | None = None,
-    ) -> WatchlistPolicy:
-        """What the `watchlist` section of a configuration asks for, at a moment (default: now)."""
-        whose = (section.builders_dir, section.approvers_dir, section.approvals)
-        return cls(*whose, deployment, now or utc_now(), min_sequence, section.max_entries, embedder_ref)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from appliance.gallery.watchlist import sealed
 from appliance.gallery.watchlist.entry import Entry
 from appliance.gallery.watchlist.gallery import open_gallery, templates_of
 from appliance.gallery.watchlist.payload import Payload
+from appliance.gallery.watchlist.policy import WatchlistPolicy
 from appliance.security import keys
 from appliance.vision.aligner import align
 from appliance.vision.decode import Unreadable, decode
@@ -186,7 +187,7 @@ def _measure_open(folder: Path) -> LoadFigures:
     before = process.memory_info().rss
     with _Pauses() as pauses:
         started = time.perf_counter()
-        policy = sealed.WatchlistPolicy(folder / "builders", folder / "approvers", 0, "", utc_now())
+        policy = WatchlistPolicy(folder / "builders", folder / "approvers", 0, "", utc_now())
         watchlist = sealed.open_sealed(file, folder / "seal.key", policy)
         opened = time.perf_counter()
         gallery = open_gallery(watchlist)

@@ -88,7 +88,7 @@ def test_what_cannot_be_destroyed_is_a_problem_and_stays_begun(
     def refuse(_: Path) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(destroy, "shred", refuse)
+    monkeypatch.setattr(destroy, "overwrite_and_remove", refuse)
     destroyer.destroy("sealing key", path)
     assert problems == [f"{path} could not be destroyed: Operation not permitted."]
     assert stages(store, path) == ["begin"]

@@ -62,6 +62,8 @@ def test_text_is_escaped_and_counts_are_told() -> None:
     assert "lost 1" in drawn
 
 
-@pytest.mark.parametrize(("value", "words"), [(None, "there is no rate"), (0.0, "none so far"), (0.001, "1 in 1,000")])
+@pytest.mark.parametrize(
+    ("value", "words"), [(None, "there is none, or none is known"), (0.0, "none so far"), (0.001, "1 in 1,000")]
+)
 def test_a_rate_is_told_in_words_too(value: float | None, words: str) -> None:
     assert words in str(charts.rate(value, 0.0005 if value else 0.0, 0.002, 0.001))

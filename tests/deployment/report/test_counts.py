@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audit_lines import earlier_act
 
 from appliance.alerts.journal import Journal
 from appliance.audit.acts import act_of
@@ -81,10 +82,10 @@ def test_how_long_a_decision_took_is_known_from_the_record_when_its_alert_is_pur
     Journal.open(config.alerts.state_dir).close()
     store = Store(config.alerts.state_dir)
     store.take_up(config)
-    for name, took in (("d-1", 2.0), ("d-2", 9.0)):
-        details = {"decision": name, "alert": "a", "seconds_taken": took}
-        store.audit.append(act_of("decision.operator", details), "PC Lee")
-    store.audit.append(act_of("decision.undo", {"decision": "d-3", "alert": "a", "undoes": "d-2"}), "PC Lee")
+    for name, alert, took in (("d-1", "a", 2.0), ("d-2", "b", 9.0)):
+        details = {"decision": name, "alert": alert, "seconds_taken": took}
+        store.audit.append(earlier_act("decision.operator", details), "PC Lee")
+    store.audit.append(earlier_act("decision.undo", {"decision": "d-3", "alert": "b", "undoes": "d-2"}), "PC Lee")
     found = counts.gather(config).seconds["operator"]
     assert (found.n, found.median_s, found.slowest_tenth_s) == (1, 2.0, 2.0)
 

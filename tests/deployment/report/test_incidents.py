@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from audit_lines import earlier_act
 
 from appliance.audit.act import APPLIANCE
-from appliance.audit.acts import act_of
 from appliance.audit.record import AuditRecord
 from appliance.deployment.report import incidents
 
@@ -20,7 +20,7 @@ def record(tmp_path: Any) -> Any:
 
     def write(*acts: tuple[str, float, dict[str, Any]]) -> incidents.Incidents:
         for act, minutes, details in acts:
-            audit.append(act_of(act, details), APPLIANCE, START + timedelta(minutes=minutes))
+            audit.append(earlier_act(act, details), APPLIANCE, START + timedelta(minutes=minutes))
         return incidents.read(incidents.of_deployment(audit, "croydon-1"))
 
     return write

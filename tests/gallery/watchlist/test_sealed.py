@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from appliance.config.live import WatchlistFile
 from appliance.core.errors import SecretError, WatchlistError
 from appliance.gallery.watchlist import container, payload, sealed
 from appliance.security import keys
@@ -292,13 +291,3 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_list_is_said_at_once(list_setup: A
         container.append_approval(path, list_setup.approver("A. Smith"), list_setup.now)
     with pytest.raises(SecretError, match="is not a file"):
         keys.load_recipient(path)
-
-
-def test_a_policy_asks_what_the_configuration_asks(list_setup: Any) -> None:
-    section = WatchlistFile(
-        file=list_setup.list, key=list_setup.keys / "seal.key", approvers=list_setup.people, approvals=3, max_entries=7
-    )
-    policy = sealed.WatchlistPolicy.of(section, "croydon", embedder_ref="a@0", min_sequence=5, now=list_setup.now)
-    assert policy == sealed.WatchlistPolicy(
-        list_setup.keys / "builders", list_setup.people, 3, "croydon", list_setup.now, 5, 7, "a@0"
-    )

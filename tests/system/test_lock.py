@@ -8,7 +8,7 @@ import pytest
 
 from requirements import lock
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HASH = " \\\n    --hash=sha256:" + "0" * 64 + "\n"
 
 
