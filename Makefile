@@ -31,9 +31,9 @@ demo: setup ## the main job on an embedded default
 test: setup ## all tests, in under 5 minutes on two cores
 	$(PYTEST)
 
-coverage: setup ## all tests again, measured: how much of appliance/ they run, and the ten modules of which they run least
+coverage: setup ## all tests, measured: how much of appliance/ they run, and the ten modules of which they run least
 	rm -f .coverage .coverage.*
-	$(PYTEST) --cov --cov-report=
+	$(MAKE) test TEST_FLAGS="--cov --cov-report= $(TEST_FLAGS)"
 	@$(BIN)/coverage report --sort=cover | awk 'NR < 3 { print; next } /^TOTAL/ { print; next } n++ < 10'
 
 lint: setup ## ruff, mypy --strict, and that no file is untidy

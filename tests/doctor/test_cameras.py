@@ -77,9 +77,9 @@ def test_every_camera_is_told_when_it_is_done_the_broken_one_too(tmp_path: Path)
 def test_cameras_are_looked_through_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     both = threading.Barrier(2, timeout=20)
 
-    def opened(camera: Camera) -> Any:
+    def opened(camera: Camera, **given: Any) -> Any:
         both.wait()
-        return open_source(camera)
+        return open_source(camera, **given)
 
     monkeypatch.setattr(cameras, "open_source", opened)
     source = "test:?size=64x64&fps=20&seconds=0.2"
