@@ -166,6 +166,7 @@ class Degradation(BaseModel):
 
     code: str = Field(description="alerts, camera, console, disk, end, guard, hub, provider, rate, recall, …")
     text: str = Field(description="the sentence, to be shown as it is")
+    camera: str = Field("", description="name of the camera that it is about; empty where it is about none")
     severity: Literal["warning", "critical"] = Field("warning", description="critical: somebody may be missed now")
 
 

@@ -134,22 +134,22 @@ def camera_degradations(views: list[CameraView], gpu: bool) -> Iterator[Degradat
             why = f": {view.detail}" if view.detail else ""
             text = f"Camera {view.name} gives no pictures ({view.state} since {view.since:%H:%M:%S} UTC){why}."
             severity: Literal["warning", "critical"] = "critical" if view.down else "warning"
-            yield Degradation(code="camera", text=text.replace("..", "."), severity=severity)
+            yield Degradation(code="camera", text=text.replace("..", "."), camera=view.name, severity=severity)
         if beat is None or not view.worker.alive:
             continue
         if beat.trouble:
-            yield Degradation(code="camera", text=f"Camera {view.name}: {beat.trouble}")
+            yield Degradation(code="camera", text=f"Camera {view.name}: {beat.trouble}", camera=view.name)
         if gpu and beat.provider.lower().startswith("cpu"):
             text = f"Camera {view.name} runs on the CPU although this machine has an NVIDIA GPU."
-            yield Degradation(code="provider", text=text)
+            yield Degradation(code="provider", text=text, camera=view.name)
         if beat.index_recall is not None and beat.index_recall < RECALL_WANTED:
             found = f"{beat.index_recall:.2%} of what the exact search finds"
             if beat.index_kind == "exact":
                 text = f"Camera {view.name}: the search index found {found}; the exact search is used instead."
-                yield Degradation(code="recall", text=text)
+                yield Degradation(code="recall", text=text, camera=view.name)
             else:
                 text = f"Camera {view.name}: the search index finds only {found}."
-                yield Degradation(code="recall", text=text, severity="critical")
+                yield Degradation(code="recall", text=text, camera=view.name, severity="critical")
 
 
 def loss_degradations(views: list[CameraView], totals: CounterTotals) -> Iterator[Degradation]:
@@ -159,7 +159,7 @@ def loss_degradations(views: list[CameraView], totals: CounterTotals) -> Iterato
         if lost:
             what = "1 alert that was" if lost == 1 else f"{lost} alerts that were"
             text = f"Camera {view.name} lost {what} never in the journal; the log says why."
-            yield Degradation(code="alerts", text=text, severity="critical")
+            yield Degradation(code="alerts", text=text, camera=view.name, severity="critical")
 
 
 def worker_degradation(worker: Worker, code: str, now: float, silent_s: float = 3.0) -> Iterator[Degradation]:

@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import onnxruntime as ort
 import structlog
 
 from appliance.core.errors import ModelError, ProviderError
 from appliance.core.types import Float32
 from appliance.vision.gpu import gpu_present
+
+try:
+    import onnxruntime as ort
+except ModuleNotFoundError:  # a package that was installed without saying what it is to run on
+    raise ModelError(
+        "The inference runtime onnxruntime is not installed.",
+        "Install lfr-appliance[cpu], or lfr-appliance[gpu] on a machine with an NVIDIA GPU.",
+    ) from None
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",

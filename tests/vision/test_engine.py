@@ -154,3 +154,14 @@ def test_the_runtime_reports_nothing_to_its_maker(tmp_path: Path) -> None:
     environment = {**kept, "HOME": str(home), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     subprocess.run([sys.executable, "-c", LOAD, str(network)], env=environment, check=True, timeout=50)
     assert list(home.rglob("*")) == []
+
+
+def test_an_installation_without_a_runtime_is_a_sentence_with_the_remedy(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['onnxruntime'] = None\n"
+        "from appliance.core.errors import ModelError\n"
+        "try:\n    import appliance.vision.engine\n"
+        "except ModelError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "onnxruntime is not installed. Install lfr-appliance[cpu]" in done.stdout

@@ -85,8 +85,8 @@ def encode(payload: Payload) -> bytearray:
         MAGIC,
         len(text).to_bytes(4, "little"),
         text,
-        payload.entry_of_template.astype("<i4").data.cast("B"),
-        np.ascontiguousarray(payload.templates, dtype="<f4").data.cast("B"),
+        payload.entry_of_template.astype("<i4").view(np.uint8).data,
+        np.ascontiguousarray(payload.templates, dtype="<f4").reshape(-1).view(np.uint8).data,
         *payload.portraits,
     ]
     buffer = bytearray(sum(len(part) for part in parts))

@@ -113,3 +113,10 @@ def test_another_key_opens_nothing(seal_keys: Path, tmp_path: Path) -> None:
     ciphertext = encrypt(bytearray(b"12345"), [keys.load_recipient(seal_keys / "seal.pub")])
     with pytest.raises(pyrage.DecryptError):
         decrypt(memoryview(ciphertext), keys.load_identity(tmp_path / "other" / "seal.key"), 5)
+
+
+def test_a_list_of_nobody_is_encoded_and_decoded_like_any_other() -> None:
+    nobody = make_payload(people=0)
+    plaintext = encode(nobody)
+    assert plaintext.startswith(MAGIC)
+    assert len(decode(plaintext, 0).entries) == 0

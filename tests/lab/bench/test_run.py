@@ -33,13 +33,15 @@ def buckets(*counts: tuple[str, float]) -> list[tuple[str, dict[str, str], float
     ("share", "seconds"), [(0.5, 0.1), (0.25, 0.05), (0.75, 0.15), (0.99, 0.198), (1.0, 0.2)]
 )  # fmt: skip
 def test_a_quantile_is_linear_within_its_bucket(share: float, seconds: float) -> None:
-    assert module._quantile(buckets(("0.1", 50), ("0.2", 100), ("+Inf", 100)), share) == pytest.approx(seconds)
+    assert module._quantile(
+        buckets(("0.1", 50), ("0.2", 100), ("+Inf", 100)), "lfr_nonmatch_dwell_seconds", share
+    ) == pytest.approx(seconds)
 
 
 def test_a_quantile_beyond_the_last_bucket_is_its_limit_and_of_nothing_is_none() -> None:
-    assert module._quantile(buckets(("0.1", 50), ("+Inf", 100)), 0.9) == 0.1
-    assert math.isnan(module._quantile([], 0.5))
-    assert math.isnan(module._quantile(buckets(("0.1", 0), ("+Inf", 0)), 0.5))
+    assert module._quantile(buckets(("0.1", 50), ("+Inf", 100)), "lfr_nonmatch_dwell_seconds", 0.9) == 0.1
+    assert math.isnan(module._quantile([], "lfr_nonmatch_dwell_seconds", 0.5))
+    assert math.isnan(module._quantile(buckets(("0.1", 0), ("+Inf", 0)), "lfr_nonmatch_dwell_seconds", 0.5))
 
 
 class Metrics(http.server.BaseHTTPRequestHandler):

@@ -38,7 +38,7 @@ export function problems(store) {
       found.push({ level: item.severity === "critical" ? "bad" : "warn", text: item.text });
     }
     for (const camera of status.cameras) { // restarted within a few seconds: no degradation yet, and yet it sees nobody
-      const told = status.degraded.some((item) => item.code === "camera" && item.text.includes(`Camera ${camera.name} `));
+      const told = status.degraded.some((item) => item.code === "camera" && item.camera === camera.name);
       if (status.phase === "running" && !SETTLED.has(camera.state) && !told) {
         found.push({ level: "warn", text: `Camera ${camera.name} sees nobody yet: it is ${camera.state}.` });
       }
