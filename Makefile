@@ -28,7 +28,7 @@ setup: $(STAMP) ## virtual environment, packages as locked, and models; does not
 demo: setup ## the main job on an embedded default
 	$(BIN)/lfr demo $(DEMO_FLAGS)
 
-test: setup ## all tests, in under 5 minutes on two cores
+test: setup ## all tests, in some nine minutes on two cores
 	$(PYTEST)
 
 coverage: setup ## all tests, measured: how much of appliance/ they run, and the ten modules of which they run least
