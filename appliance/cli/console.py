@@ -20,6 +20,7 @@ users_app = typer.Typer(no_args_is_help=True, help="Who may sign in to the conso
 def console(config: ConfigOption) -> None:
     """The officer's console alone, also on another machine; runs until it is stopped."""
     from rich.console import Console
+    from rich.markup import escape
 
     from appliance.config.live import load
     from appliance.console.server import serve
@@ -29,8 +30,9 @@ def console(config: ConfigOption) -> None:
     settings = ConsoleSettings.from_config(load(config))
     screen = Console(stderr=True, highlight=False, soft_wrap=True)
     if not UserFile(settings.users_file).all():
-        screen.print(f"Nobody can sign in yet. Add somebody: lfr users add NAME --role operator -c {config}")
-    serve(settings, lambda: screen.print(f"The console is at [bold]{settings.url}[/]  (Ctrl+C ends it)"))
+        add_one = f"lfr users add NAME --role operator -c {escape(str(config))}"
+        screen.print(f"Nobody can sign in yet. Add somebody: {add_one}")
+    serve(settings, lambda: screen.print(f"The console is at [bold]{escape(settings.url)}[/]  (Ctrl+C ends it)"))
 
 
 @users_app.command("add")

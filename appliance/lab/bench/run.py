@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bisect
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -73,9 +72,14 @@ def measure_run(seconds: float = 30.0, said: Callable[[str], None] = lambda _: N
     Raises
     ------
     LfrError
-        It did not start.
+        It did not start, or ended while it was measured.
     """
-    folder = Path(tempfile.mkdtemp(prefix="lfr-bench-"))
+    # Keys, photos and a sealed list lie in it: it goes whatever happens.
+    with tempfile.TemporaryDirectory(prefix="lfr-bench-", ignore_cleanup_errors=True) as folder:
+        return _measure_in(Path(folder), seconds, said)
+
+
+def _measure_in(folder: Path, seconds: float, said: Callable[[str], None]) -> RunFigures:
     people = [scenario.Person("P1", (ensure_picture("hopper"),)), scenario.Person("P2", (ensure_picture("astronaut"),))]
     camera = {"name": "street", "source": SOURCE, "preview_fps": 2}
     document = scenario.document(
@@ -103,6 +107,8 @@ def measure_run(seconds: float = 30.0, said: Callable[[str], None] = lambda _: N
         frames, begun_s = _value(config, "lfr_frames_total"), time.monotonic()
         while time.monotonic() < begun_s + seconds and process.poll() is None:
             time.sleep(0.2)
+        if process.poll() is not None:
+            raise LfrError(f"The appliance ended with code {process.returncode} while it was measured.")
         lasted_s = time.monotonic() - begun_s
         samples = list(_samples(config))
         memory = {
@@ -123,7 +129,6 @@ def measure_run(seconds: float = 30.0, said: Callable[[str], None] = lambda _: N
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
     return RunFigures(
         seconds=round(lasted_s, 1),
         alerts=len(alerts),

@@ -89,13 +89,18 @@ def _stream() -> dict[str, Any]:
 
 
 def _watchlist(asked: Asked) -> dict[str, Any]:
+    from appliance.enrolment.photo_sources import is_photo
     from appliance.lab.bench import watchlist
 
+    photos: list[Path] = []
+    if asked.faces is not None:
+        photos = sorted(path for path in asked.faces.rglob("*") if is_photo(path.name))[:MAX_PHOTOS]
+        if not photos:
+            raise LfrError(f"{asked.faces} holds no photos.", "Name a folder with one folder of photos a person.")
     found: dict[str, Any] = {"load": watchlist.as_json(watchlist.measure_load(asked.entries))}
-    if asked.faces is None:
+    if not photos:
         found["build"] = {"skipped": "name a folder of photos with --faces"}
     else:
-        photos = sorted(asked.faces.rglob("*.jpg"))[:MAX_PHOTOS]
         found["build"] = watchlist.as_json(watchlist.measure_build(photos))
     return found
 
