@@ -61,7 +61,7 @@ def test_two_files_installed_together_hold_one_version_of_a_package(checkout: Pa
 
 @pytest.mark.parametrize(
     "line",
-    ["--index-url https://mirror.example/simple", "--find-links /opt/wheels", "-e .", "x @ file:///opt/x.whl"],
+    ["--index-url https://mirror.example/simple", "--find-links /srv/wheels", "-e .", "x @ file:///opt/x.whl"],
 )
 def test_no_place_of_one_machine_stands_in_the_lock(checkout: Path, line: str) -> None:
     path = checkout / "requirements" / "cpu.txt"
