@@ -15,8 +15,6 @@ from appliance.core.types import Image
 BODY_PX_PER_M = 300.0
 BODY_WH_M = (0.96, 1.56)
 """Width and height of a body's picture: from the ground, feet in the middle of its lower edge, to the neck."""
-TALL_M = 1.70
-"""Height of the person that bodies are drawn for; others are scaled."""
 EYES_M = 1.585
 PHASES = 8
 
