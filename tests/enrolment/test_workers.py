@@ -41,13 +41,13 @@ def test_processes_give_every_photo_its_own_result_and_are_gone(
     names: ModelNames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "POOL_FROM", 2)
-    before, others = os.environ.get("OMP_NUM_THREADS"), multiprocessing.active_children()
+    before, others = os.environ.get("OMP_NUM_THREADS"), set(multiprocessing.active_children())
     photos = [*grey(4), (b"bad", b"no picture")]
     found = dict(enrol_all(iter(photos), names, 2))
     assert found.keys() == {key for key, _ in photos}
     assert [found[key].reasons for key, _ in grey(4)] == [["no face was found"]] * 4
     assert "not a picture" in found[b"bad"].reasons[0]
-    assert multiprocessing.active_children() == others
+    assert set(multiprocessing.active_children()) <= others
     assert os.environ.get("OMP_NUM_THREADS") == before
 
 

@@ -29,11 +29,11 @@ def die() -> None:
 
 
 def test_the_result_comes_from_another_process_which_is_gone_afterwards() -> None:
-    before = multiprocessing.active_children()
+    before = set(multiprocessing.active_children())
     total, pid = call_in_own_process("sum", add, 2, other=3)
     assert total == 5
     assert pid != os.getpid()
-    assert multiprocessing.active_children() == before
+    assert set(multiprocessing.active_children()) <= before
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
@@ -46,9 +46,9 @@ def test_an_expected_error_is_raised_here_with_its_type_problem_and_remedy() -> 
 
 
 def test_a_process_that_falls_or_is_killed_is_said_to_be_lost() -> None:
-    before = multiprocessing.active_children()
+    before = set(multiprocessing.active_children())
     with pytest.raises(ProcessLost, match="provider was lost"):
         call_in_own_process("provider", die)
     with pytest.raises(ProcessLost):
         call_in_own_process("provider", fall)
-    assert multiprocessing.active_children() == before
+    assert set(multiprocessing.active_children()) <= before
