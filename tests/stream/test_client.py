@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import zmq
 from alerts_material import alert, decision, pictures, running, settings, short_folder
+from waiting import until
 
 from appliance.alerts.messages import new_id
 from appliance.core.errors import DecisionConflict, RequestRefused, StreamError, UnknownAlert
@@ -31,7 +32,7 @@ def put(hub: Hub, count: int) -> list[str]:
     with Outbox(hub.settings.cameras, "north", Meter()) as outbox:
         for one in made:
             outbox.send_alert(one, pictures())
-        assert outbox.drained(10)
+        assert outbox.drained(30)
     return [one.id for one in made]
 
 
@@ -124,11 +125,11 @@ def test_a_question_is_asked_again_but_an_act_is_not_recorded_twice(
     with ScriptedHub(endpoint, lambda _: []) as hub, HubClient(endpoint, timeout_s=0.8) as client:
         with pytest.raises(StreamError, match="does not answer"):
             client.record("view.alert", "me")
-        assert len(hub.asked) == 1
+        until(lambda: len(hub.asked) == 1)
         with pytest.raises(StreamError, match="does not answer"):
             client.fetch("a")
+        until(lambda: len(hub.asked) > 2)
         asked = hub.asked[1:]
-        assert len(asked) > 1
         assert len({frames[1] for frames in asked}) == len(asked), "each under a name of its own"
 
 
@@ -139,13 +140,13 @@ def test_a_hub_that_does_not_answer_is_said_with_what_to_do(folder: Path) -> Non
             client.replay(1)
         with pytest.raises(StreamError, match="does not answer"):
             client.decide(decision("a"))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 20
 
 
 def test_a_question_survives_a_hub_that_comes_back(folder: Path) -> None:
     with running(settings(folder)) as hub:
         put(hub, 2)
-        client = HubClient(hub.settings.replay, timeout_s=10)
+        client = HubClient(hub.settings.replay, timeout_s=30)
         assert client.replay(1).newest == 2
     with client, running(settings(folder)):
         assert client.replay(1).newest == 2

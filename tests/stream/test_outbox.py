@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import zmq
 from alerts_material import alert, picture, pictures, running, settings, short_folder, sighting
+from waiting import until
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import PreviewHeader
@@ -39,7 +40,7 @@ def test_pictures_are_overwritten_once_the_hub_has_the_alert(folder: Path, outbo
     outbox.send_alert(alert(), own)
     assert own[0].startswith(b"\xff\xd8")
     with running(settings(folder)):
-        assert outbox.drained(5)
+        assert outbox.drained(30)
     assert all(set(one) == {0} for one in own)
     with Journal.open_reader(folder / "state") as journal:
         assert journal.stored(1, 1)[0].pictures == tuple(bytes(one) for one in pictures())
@@ -54,11 +55,11 @@ def test_without_a_hub_nothing_blocks_and_everything_is_kept(folder: Path, outbo
     outbox.send_sighting(sighting())
     assert not outbox.send_preview(PreviewHeader(camera="north", at=utc_now()), picture())
     assert meter.value("lfr_previews_dropped_total", camera="north") == 1
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
     assert outbox.pending == 21
     assert not outbox.drained(0.2)
     with running(settings(folder)):
-        assert outbox.drained(5)
+        assert outbox.drained(30)
     with Journal.open_reader(folder / "state") as journal:
         assert [event.header.id for event in journal.events()][:20] == [one.id for one in made]
     assert outbox.lost == 0
@@ -68,10 +69,10 @@ def test_alerts_go_on_through_a_hub_that_was_away(folder: Path, outbox: Any) -> 
     for _ in range(3):
         with running(settings(folder)):
             outbox.send_alert(alert(), pictures())
-            assert outbox.drained(5)
+            assert outbox.drained(30)
         outbox.send_alert(alert(), pictures())
     with running(settings(folder)):
-        assert outbox.drained(5)
+        assert outbox.drained(30)
     with Journal.open_reader(folder / "state") as journal:
         assert journal.tally().alerts_total == 6
 
@@ -107,7 +108,7 @@ def test_an_alert_that_can_never_be_taken_is_refused_before_it_is_kept(outbox: A
 def test_a_refusal_for_good_ends_the_trying_and_is_said(folder: Path, outbox: Any, meter: Any) -> None:
     with running(settings(folder)):
         outbox.send_alert(alert(camera="Nowhere!"), pictures())
-        assert outbox.drained(5)
+        assert outbox.drained(30)
     assert outbox.lost == 1
     assert meter.value("lfr_outbox_lost_total", camera="north") == 1
 
@@ -128,7 +129,7 @@ def test_an_answer_that_never_comes_is_asked_for_again_and_a_strange_one_is_harm
     try:
         made = alert()
         outbox.send_alert(made, pictures())
-        outbox.pump(0.5)
+        until(lambda: (outbox.pump(0.1), hub.poll(0))[1])
         camera, *frames = hub.recv_multipart()
         assert frames[0] == b"alert"
         for strange in (
@@ -139,10 +140,10 @@ def test_an_answer_that_never_comes_is_asked_for_again_and_a_strange_one_is_harm
             [b"later", made.id.encode(), b"\xff"],
         ):
             hub.send_multipart([camera, *strange])
-        outbox.pump(1.0)
+        until(lambda: (outbox.pump(0.1), hub.poll(0))[1])
         assert hub.recv_multipart()[1:] == frames
         hub.send_multipart([camera, b"ack", made.id.encode(), b"1"])
-        assert outbox.drained(3)
+        assert outbox.drained(30)
         assert meter.value("lfr_outbox_resent_total", camera="north") >= 1
     finally:
         context.destroy(linger=0)
