@@ -66,7 +66,7 @@ class Appliance:
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.wait(10)
+        return self.wait(40)
 
     def tail(self) -> str:
         return "\n".join(self.log.read_text().splitlines()[-15:])
@@ -97,7 +97,7 @@ class Appliance:
     def metric(self, name: str, **labels: str) -> float | None:
         """One sample of /metrics; None while there is none."""
         try:
-            with urllib.request.urlopen(f"http://{self.config.metrics.listen}/metrics", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{self.config.metrics.listen}/metrics", timeout=30) as answer:
                 text = answer.read().decode()
         except OSError:
             return None
