@@ -71,7 +71,7 @@ class Appliance:
     def tail(self) -> str:
         return "\n".join(self.log.read_text().splitlines()[-15:])
 
-    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 40) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 80) -> Any:
         """Wait for something; fail with the end of the log."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:

@@ -21,7 +21,7 @@ from relay import Relay
 from appliance.alerts.messages import CameraState, Degradation
 from appliance.core.clock import utc_now
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+pytestmark = [pytest.mark.skipif(bool(MISSING), reason=MISSING), pytest.mark.timeout(180)]
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
 expect = playwright_api.expect
 expect.set_options(timeout=20_000)  # it returns as soon as it is so; a busy machine may need longer than the 5 s of old
@@ -793,7 +793,6 @@ def test_twenty_alerts_in_a_minute_stay_legible(open_page: Any, street: Any, sho
     expect(page.locator("#help")).to_be_visible()
 
 
-@pytest.mark.timeout(180)
 def test_with_two_thousand_alerts_in_the_journal_a_page_opens_decides_and_says_that_there_are_more(
     open_page: Any, street: Any
 ) -> None:

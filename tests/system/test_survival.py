@@ -24,7 +24,7 @@ def hopper() -> list[Person]:
     return [Person("hopper", (ensure_picture("hopper"),))]
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 def test_whatever_is_killed_the_alerts_of_a_recording_come_once_each(folder: Path) -> None:
     source = f"street:?{PEOPLE}"
     path = deployment(folder, [{"name": "a", "source": source, "pace": "fast"}], hopper(), matching={"cooldown_s": 1})
@@ -72,7 +72,7 @@ def told(run: Appliance) -> list[str]:
     return [act.act for act in acts if act.details.get("camera") == "net"]
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_a_network_camera_that_dies_and_comes_back_shows_as_a_gap_and_alerts_go_on(folder: Path) -> None:
     video = recording(folder)
     port = own_port()  # the second server needs the first one's
