@@ -26,7 +26,7 @@ def holder(state_dir: Path) -> int | None:
     """Process id of the `lfr run` that uses a state folder; None without one, 0 where it cannot be told."""
     path = state_dir / RUN_LOCK
     try:
-        with locked(path, wait_s=0, create=False):
+        with locked(path, shared=True, wait_s=0, create=False):  # two that look are not each other's run
             return None
     except FileLocked:
         text = path.read_bytes()[:32].decode(errors="replace").strip()

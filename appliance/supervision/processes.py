@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import structlog
 
@@ -16,8 +16,9 @@ from appliance.supervision.workers import Worker
 
 log = structlog.get_logger()
 
-_LAST_WORDS_MS = 20
-"""How long to wait for the last heartbeat of a process that just left."""
+_LISTEN_MS = 20
+_LAST_WORD_S = 1.0
+"""How long the last heartbeat of a process that left by itself is waited for: it may still be on its way."""
 
 
 class Processes:
@@ -51,10 +52,12 @@ class Processes:
         """Take the heartbeats that have arrived (waiting for the first), and start, kill or reap what is due."""
         workers = self._run.workers
         self._take_beats(int(wait_s * 1000))
-        if any(worker.process is not None and worker.process.exitcode is not None for worker in workers):
-            self._take_beats(_LAST_WORDS_MS)
+        left = {worker.name: worker for worker in workers if worker.has_left}
+        self._hear_last_words(left.values())
         now = time.monotonic()
         for worker in workers:
+            if worker.has_left and worker.name not in left:
+                continue  # it left just now: its last word is listened for in the next round
             restarts = worker.restarts
             lost = worker.do_what_is_due(now)
             if lost:
@@ -72,7 +75,7 @@ class Processes:
             worker.ask_to_stop()
         deadline = time.monotonic() + within_s
         while any(worker.process is not None for worker in workers):
-            self._take_beats(_LAST_WORDS_MS)
+            self._take_beats(_LISTEN_MS)
             now = time.monotonic()
             for worker in workers:
                 worker.do_what_is_due(now)
@@ -81,7 +84,15 @@ class Processes:
                     if worker.process is not None:
                         log.warning(f"{worker.name} did not stop in time and was killed")
                         worker.kill()
-        self._take_beats(_LAST_WORDS_MS)  # their last counts
+        self._take_beats(_LISTEN_MS)  # their last counts
+
+    def _hear_last_words(self, left: Collection[Worker]) -> None:
+        """Without it, a recording that ended would be read once more, and a complaint would not be told."""
+        deadline = time.monotonic() + _LAST_WORD_S
+        if left:
+            self._take_beats(_LISTEN_MS)
+        while any(worker.owes_last_word for worker in left) and time.monotonic() < deadline:
+            self._take_beats(_LISTEN_MS)
 
     def _take_beats(self, wait_ms: int) -> None:
         run = self._run

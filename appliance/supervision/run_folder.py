@@ -19,6 +19,9 @@ log = structlog.get_logger()
 MAX_SOCKET_PATH = 100
 """A Unix socket's path has 108 bytes (unix(7)); the longest name below the folder is `/supervisor`."""
 
+LOOKED_AT_S = 0.5
+"""Whoever looks whether there is a run (`running.holder`) holds its lock for a moment; a run is there for longer."""
+
 
 class RunLock:
     """Holds `run.lock` of a state folder, so that two runs never write one journal; the kernel lets go at death.
@@ -34,7 +37,7 @@ class RunLock:
         path = state_dir / RUN_LOCK
         try:
             make_folder(state_dir)
-            self._fd = self._held.enter_context(locked(path, wait_s=0))
+            self._fd = self._held.enter_context(locked(path, wait_s=LOOKED_AT_S))
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
         except FileLocked:
@@ -77,9 +80,11 @@ class RuntimeDir:
     def __init__(self, base: Path | None = None) -> None:
         root = base or _base()
         sweep(root)
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
+        # Under its name only once it is locked: a run that starts just then would take it for one that is left.
+        new = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=root))
         self._held = contextlib.ExitStack()
-        self._held.enter_context(locked(self.path / LOCK_FILE, wait_s=0))
+        self._held.enter_context(locked(new / LOCK_FILE, wait_s=0))
+        self.path = new.rename(root / new.name.removeprefix("."))
 
     def close(self) -> None:
         """Remove it."""

@@ -161,6 +161,17 @@ class Worker:
         """Whether the process that runs now has said that it is warm: a camera's source may still be starting."""
         return self.alive and self.beat is not None and self.beat.state != "failed" and _warm(self.beat)
 
+    @property
+    def has_left(self) -> bool:
+        """Whether its process is over, and `do_what_is_due` has not yet looked at why."""
+        return self.process is not None and self.process.exitcode is not None
+
+    @property
+    def owes_last_word(self) -> bool:
+        """Whether its process left by itself, and has not (yet) been heard to say that it ended or failed."""
+        said = self.beat is not None and self.beat.state in ("ended", "failed")
+        return self.process is not None and (self.process.exitcode or 0) >= 0 and self.has_left and not said
+
     def begin(self) -> None:
         """Want it to run from the next `do_what_is_due` on."""
         self.should_run, self.ended, self._next_start_at = True, False, 0.0

@@ -108,7 +108,10 @@ def test_the_newest_instructions_are_taken_and_what_is_none_is_passed_over(
     assert sender.instructions == Instructions(watchlist="new", watchlist_min_sequence=7)
 
 
-def test_a_supervisor_that_is_absent_or_takes_nothing_holds_up_nobody(runtime: Path) -> None:
+def test_a_supervisor_that_is_absent_or_takes_nothing_holds_up_nobody(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "LAST_WORD_MS", 0)
     made = HeartbeatSender(runtime, "hub")
 
     def work() -> None:

@@ -1,5 +1,6 @@
 """No camera starts without a complete record; no end moves without a new authorisation."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -157,15 +158,13 @@ def test_authority_is_lost_by_the_clock_by_hand_and_by_damage(config: Any, now: 
 
 
 def test_looking_each_second_for_lost_authority_is_cheap(config: Any, now: Any) -> None:
-    import time
-
     store = Store(config.alerts.state_dir)
     store.take_up(config)
     authority.lost(config, store, now)
-    began = time.perf_counter()
+    began = time.thread_time()  # of the processor: how long others had it meanwhile does not count
     for _ in range(200):
         authority.lost(config, store, now)
-    assert (time.perf_counter() - began) / 200 < 0.005
+    assert (time.thread_time() - began) / 200 < 0.005
 
 
 def test_the_present_window_says_why_it_is_over_before_its_time_and_not_when_the_clock_ends_it(

@@ -75,10 +75,11 @@ def test_it_is_asked_to_stop_and_killed_when_it_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, manner: str, ended_by: int
 ) -> None:
     monkeypatch.setattr(running, "STOP_S", 20.0 if manner == "polite" else 0.3)
+    monkeypatch.setattr(running, "KILL_S", 20.0)
     told: list[str] = []
     with runner(tmp_path, manner) as process:
         assert running.stop(tmp_path, told.append)
-        assert process.wait(10) == -ended_by
+        assert process.wait(20) == -ended_by
         assert told == [f"stopping the appliance (process {process.pid})"]
 
 

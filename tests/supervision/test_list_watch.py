@@ -61,11 +61,11 @@ def test_a_changed_file_is_read_only_when_two_looks_agree(watch: ListWatch, list
     watch.open()
     watch.source.write_text("6 N-2")
     assert not watch.poll()
-    watch.source.write_text("6 N-2 N-3")  # it is still being copied
+    watch.source.write_text("6 N-2 N-33")  # it is still being copied; of another size than any before
     assert not watch.poll()
     assert watch.poll()
-    assert watch.accepted.read_text() == "6 N-2 N-3"
-    assert lists.opened[-1] == ({"N-2", "N-3"}, {"N-1", "N-2"})
+    assert watch.accepted.read_text() == "6 N-2 N-33"
+    assert lists.opened[-1] == ({"N-2", "N-33"}, {"N-1", "N-2"})
     assert not watch.poll()
 
 

@@ -104,7 +104,7 @@ def test_scrapes_are_answered_on_the_address_given_and_a_taken_port_is_a_plain_e
     made = exporter(CounterTotals())
     port = made.serve("127.0.0.1:0")
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             assert b"lfr_build_info" in answer.read()
         with pytest.raises(LfrError, match="cannot be used"):
             exporter(CounterTotals()).serve(f"127.0.0.1:{port}")

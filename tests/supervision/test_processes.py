@@ -14,6 +14,7 @@ from appliance.core.heartbeat import Heartbeat, Instructions
 from appliance.core.telemetry import Meter
 from appliance.deployment.authority import Window
 from appliance.lab.simulation.scenario import document
+from appliance.supervision import processes
 from appliance.supervision.channel import SupervisorChannel
 from appliance.supervision.health import CameraView
 from appliance.supervision.metrics import CounterTotals
@@ -25,16 +26,30 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 class Channel:
-    """Gives the heartbeats that wait."""
+    """Gives the heartbeats that wait.
+
+    Attributes
+    ----------
+    silent
+        How often it is listened to in vain before that.
+    then
+        Happens right after it was listened to, once.
+    """
 
     def __init__(self) -> None:
         self.waiting: list[Heartbeat] = []
+        self.silent = 0
+        self.then: Callable[[], None] | None = None
 
     def beats(self, _: int, answer: Callable[[Heartbeat], Instructions]) -> Iterator[Heartbeat]:
-        while self.waiting:
+        self.silent -= 1
+        while self.waiting and self.silent < 0:
             beat = self.waiting.pop(0)
             yield beat
             answer(beat)
+        then, self.then = self.then, None
+        if then:
+            then()
 
 
 class Run:
@@ -118,6 +133,35 @@ def test_a_process_that_was_lost_starts_again_and_that_is_recorded(run: Run) -> 
     assert run.status.counted()["north"]["frames"] == 5, "its last word was heard before it was given up"
     ((act, details),) = run.acts
     assert (act, details["worker"], details["why"]) == ("process.restarted", "camera/north", "killed by SIGSEGV")
+    assert run.camera.restarts == 1
+
+
+def test_a_last_word_that_is_still_on_its_way_is_waited_for(run: Run) -> None:
+    run.beat(run.camera, "ended")
+    run.channel.silent = 4
+    fake(run.camera).leave(0)
+    run.processes.work_once(0.0)
+    assert (run.camera.ended, run.camera.restarts, run.acts) == (True, 0, []), "a recording is not read twice"
+
+
+def test_who_leaves_after_it_was_listened_to_is_judged_in_the_next_round(run: Run) -> None:
+    def end() -> None:
+        run.beat(run.camera, "ended")
+        fake(run.camera).leave(0)
+
+    fake(run.hub).leave(-9)  # so that it is listened a second time, and after that the camera leaves
+    run.channel.then = lambda: setattr(run.channel, "then", end)
+    run.processes.work_once(0.0)
+    assert not run.camera.ended
+    run.processes.work_once(0.0)
+    assert (run.camera.ended, run.camera.restarts) == (True, 0)
+
+
+@pytest.mark.parametrize("code", [-9, 3])
+def test_who_says_nothing_more_is_not_waited_for_long(run: Run, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_LAST_WORD_S", 0.05)
+    fake(run.camera).leave(code)
+    run.processes.work_once(0.0)
     assert run.camera.restarts == 1
 
 

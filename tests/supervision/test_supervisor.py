@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
+from supervised_run import RESTARTS
 
 NORTH = (("camera", "north"),)
 
@@ -36,18 +37,21 @@ def test_a_run_of_finite_sources_ends_by_itself_with_everything_counted(start_ru
 
 
 def test_a_stuck_camera_and_a_killed_hub_come_back_and_no_counter_goes_down(start_run: Any) -> None:
-    run = start_run(acts={"camera/north": ["stuck", "live"]}, people_base={"north": 1000})
+    run = start_run(
+        acts={"camera/north": ["stuck", "live"]}, people_base={"north": 1000}, policy={**RESTARTS, "stuck_s": 3.0}
+    )
     people, restarts = ("lfr_people_seen_total", NORTH), ("lfr_restarts_total", (("process", "camera/north"),))
     run.until(lambda: "camera/north was lost" in run.events(), what="the kill")
     seen = [run.metrics()]
 
     def recovered() -> bool:
         seen.append(run.metrics())
-        return bool(seen[-1][people] > seen[0][people] and seen[-1][restarts] == 1)
+        return bool(seen[-1][people] > seen[0][people] and seen[-1][restarts] >= 1)
 
     run.until(recovered, what="people seen again")
-    os.kill(run.attempts("hub")[0], signal.SIGKILL)
-    run.until(lambda: len(run.attempts("hub")) == 2, what="a new hub")
+    hubs = run.attempts("hub")
+    os.kill(hubs[-1], signal.SIGKILL)
+    run.until(lambda: len(run.attempts("hub")) > len(hubs), what="a new hub")
     heard = len(run.statuses())
     run.until(lambda: len(run.statuses()) > heard + 1, what="status again")
     seen.append(run.metrics())
@@ -64,7 +68,7 @@ def test_a_worker_that_keeps_crashing_is_capped_and_said_to_have_failed(start_ru
     run = start_run(
         acts={"camera/north": ["crash"]},
         config={"cameras": ["north", "south"]},
-        policy={"first_delay_s": 0.02, "cap": 1, "failed_delay_s": 30},
+        policy={"first_delay_s": 0.02, "cap": 1, "failed_delay_s": 600},
     )
     status = run.until_status(lambda status: cameras_of(status)["north"]["state"] == "failed", what="failed")
     attempts = len(run.attempts("camera/north"))
@@ -78,7 +82,7 @@ def test_a_full_disk_stops_no_camera_and_what_was_counted_is_written_once_there_
     run = start_run(acts={"camera/north": ["live"]})
     run.until((run.folder / "tally.json").exists, what="counts are written")
     (run.folder / "disk-full").touch()
-    (run.folder / "list.lfrw").write_text("2 a b c d")
+    run.put_list("2 a b c d")
     run.until_said("the counts cannot be written")
     run.until_said("the change of the watchlist could not be recorded")
     (run.folder / "tally.json").unlink()
@@ -87,13 +91,14 @@ def test_a_full_disk_stops_no_camera_and_what_was_counted_is_written_once_there_
     (run.folder / "disk-full").unlink()
     run.until((run.folder / "tally.json").exists, what="counts are written again")
     run.signal(signal.SIGTERM)
-    assert run.wait(10) == 0
+    assert run.wait() == 0
     assert "Traceback" not in run.log()
 
 
-def test_sigterm_ends_everything_within_five_seconds_even_what_ignores_it(start_run: Any) -> None:
+def test_sigterm_ends_everything_and_kills_what_ignores_it_when_its_time_is_over(start_run: Any) -> None:
     run = start_run(
         acts={"camera/south": ["stubborn"]},
+        intervals={"cameras_stop_s": 4.0, "hub_stop_s": 20.0},  # `test_loop` sees to the appliance's own five seconds
         config={"cameras": ["north", "south"], "console": {}},
     )
     run.until(lambda: "ready" in run.events(), what="ready")
@@ -102,12 +107,11 @@ def test_sigterm_ends_everything_within_five_seconds_even_what_ignores_it(start_
     refusal = (run.folder / "out.txt").read_text()
     assert f"Another lfr run (process {run.process.pid}) is already using" in refusal
     children = psutil.Process(run.process.pid).children(recursive=True)
-    began = time.monotonic()
     run.signal(signal.SIGTERM)
     assert run.wait() == 0
-    left_s = 5 - (time.monotonic() - began)
-    assert left_s > 0
-    psutil.wait_procs(children, left_s)
+    assert "camera/south did not stop in time and was killed" in run.log()
+    assert run.log().count("did not stop in time") == 1
+    psutil.wait_procs(children, 20)
     assert (run.folder / "flushed-north").exists(), "a camera that listens must have its time to flush"
     assert all(gone(child.pid) for child in children)
 
@@ -121,7 +125,9 @@ def test_a_source_that_will_never_work_ends_the_run_with_a_plain_sentence(start_
 
 
 def test_a_run_whose_hub_never_worked_is_no_success(start_run: Any) -> None:
-    run = start_run(acts={"hub": ["fails"], "camera/north": ["end"]}, intervals={"drain_s": 0.5})
+    run = start_run(acts={"hub": ["fails"], "camera/north": ["end"]}, intervals={"drain_s": 0.5}, files=["go-on"])
+    run.until(lambda: "exit code 1: There is no such file" in run.log(), what="the hub's complaint")
+    (run.folder / "go-on").unlink()
     assert run.wait() == 1
     said = (run.folder / "out.txt").read_text()
     assert "was not there at the end (left with exit code 1: There is no such file)" in said
@@ -137,11 +143,10 @@ def test_a_second_signal_ends_at_once(start_run: Any) -> None:
 
 
 def test_ready_waits_for_warm_models_but_not_for_an_absent_camera_which_is_recorded_as_down(start_run: Any) -> None:
-    run = start_run(
-        acts={"camera/south": ["absent"]}, warm_s={"camera/north": 1.5}, config={"cameras": ["north", "south"]}
-    )
+    run = start_run(acts={"camera/south": ["absent"]}, cold=["camera/north"], config={"cameras": ["north", "south"]})
     run.until(lambda: "camera/south is ready" in run.events(), what="the absent one is warm")
     assert run.metrics()["lfr_ready", ()] == 0
+    (run.folder / "warm-now").touch()
     run.until(lambda: "ready" in run.events(), what="ready")
     assert run.events().index("ready") > run.events().index("camera/north is ready")
     run.until(lambda: any(act["act"] == "camera.down" for act in run.acts()), what="camera.down")
@@ -159,7 +164,7 @@ def test_workers_die_with_a_killed_supervisor_and_a_new_run_works_at_once(start_
     workers = run.attempts("hub") + run.attempts("camera/north")
     os.kill(run.process.pid, signal.SIGKILL)
     run.wait()
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 20
     while time.monotonic() < deadline and not all(gone(pid) for pid in workers):
         time.sleep(0.02)
     assert all(gone(pid) for pid in workers)

@@ -15,7 +15,7 @@ def systemd(tmp_path: Path) -> Iterator[Any]:
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.bind(str(path))
-        sock.settimeout(2)
+        sock.settimeout(20)
         yield sock, {"NOTIFY_SOCKET": str(path)}
 
 

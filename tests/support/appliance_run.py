@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from own_ports import own_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Alert
 from appliance.config.live import Config, load
 from appliance.core.errors import JournalError
-from appliance.core.ports import free_port
 from appliance.lab.simulation import scenario
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -66,12 +66,12 @@ class Appliance:
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.wait(10)
+        return self.wait(40)
 
     def tail(self) -> str:
         return "\n".join(self.log.read_text().splitlines()[-15:])
 
-    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 40) -> Any:
+    def until(self, condition: Callable[[], Any], what: str, timeout_s: float = 80) -> Any:
         """Wait for something; fail with the end of the log."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
@@ -97,7 +97,7 @@ class Appliance:
     def metric(self, name: str, **labels: str) -> float | None:
         """One sample of /metrics; None while there is none."""
         try:
-            with urllib.request.urlopen(f"http://{self.config.metrics.listen}/metrics", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{self.config.metrics.listen}/metrics", timeout=30) as answer:
                 text = answer.read().decode()
         except OSError:
             return None
@@ -131,5 +131,5 @@ def deployment(
     folder: Path, cameras: list[dict[str, Any]], people: list[scenario.Person], **sections: dict[str, Any]
 ) -> Path:
     """Make a deployment for a test; the path of its configuration."""
-    sections.setdefault("metrics", {"listen": f"127.0.0.1:{free_port()}"})
+    sections.setdefault("metrics", {"listen": f"127.0.0.1:{own_port()}"})
     return scenario.make(folder, scenario.document(folder, cameras, **sections), people)

@@ -10,7 +10,6 @@ import functools
 import multiprocessing
 import os
 import signal
-import socket
 import ssl
 import threading
 import time
@@ -25,6 +24,7 @@ import httpx
 import numpy as np
 import zmq
 from argon2 import PasswordHasher
+from own_ports import own_port
 from present import image_of
 
 from appliance.alerts.messages import (
@@ -60,12 +60,6 @@ PEOPLE = (
     ("N-1203", "sexual_offences", "red", "Breach of a sexual harm prevention order", ("escape risk",)),
     ("N-0455", "court", "amber", "Failed to appear, Croydon Crown Court", ()),
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _jpg(image: np.ndarray, quality: int = 88) -> bytes:
@@ -162,7 +156,7 @@ class Stage:
     def __init__(self, folder: Path, **console: Any) -> None:
         self.folder = folder
         self.state = folder / "state"
-        self.port = free_port()
+        self.port = own_port()
         self.hub_settings = HubSettings(
             state_dir=self.state,
             runtime=folder,
@@ -228,7 +222,7 @@ class Stage:
 
     def stop_hub(self) -> None:
         self._hub.terminate()
-        self._hub.join(5)
+        self._hub.join(20)
 
     def close(self) -> None:
         """Let go of the street, where nothing was ever started."""
@@ -237,7 +231,7 @@ class Stage:
     def start_console(self, trust: ssl.SSLContext | bool = True) -> None:
         self._console = self._spawn.Process(target=serve, args=(self.settings,), daemon=True)
         self._console.start()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 40
         while time.monotonic() < until:
             with contextlib.suppress(httpx.HTTPError):
                 httpx.get(f"{self.url}/signin", timeout=1, verify=trust)
@@ -247,7 +241,7 @@ class Stage:
 
     def stop_console(self) -> int | None:
         self._console.terminate()
-        self._console.join(5)
+        self._console.join(20)
         code: int | None = self._console.exitcode
         return code
 
@@ -338,7 +332,7 @@ class Stage:
             self._outbox.send_alert(alert, pictures)
         return alert
 
-    def settled(self, timeout_s: float = 10) -> None:
+    def settled(self, timeout_s: float = 30) -> None:
         """Wait until the hub has every alert."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
@@ -351,7 +345,7 @@ class Stage:
     @contextlib.contextmanager
     def client(self, name: str) -> Iterator[httpx.Client]:
         """An HTTP client that is signed in; its `x-csrf-token` header is set."""
-        with httpx.Client(base_url=self.url, headers={"origin": self.url}, timeout=10) as client:
+        with httpx.Client(base_url=self.url, headers={"origin": self.url}, timeout=30) as client:
             token = field_of(client.get("/signin").text, 'name="token" value="')
             answer = client.post("/signin", data={"name": name, "password": PASSWORD, "token": token, "next": "/"})
             assert answer.status_code == 303, answer.text
@@ -379,7 +373,7 @@ def decide(client: Any, alert: Any, kind: Any = "operator", value: Any = "match"
     return client.post(f"/api/alerts/{alert.id}/decisions", json=body)
 
 
-def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 5) -> Any:
+def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 20) -> Any:
     """The audit record's acts of a code, waiting until there is one like `want`."""
     until = time.monotonic() + timeout_s
     while True:

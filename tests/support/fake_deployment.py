@@ -1,8 +1,9 @@
 """A scripted deployment for tests of the supervisor: one `lfr run` with fake workers.
 
 The scenario is a JSON file: `config` (a document), `acts` (process to its acts), `policy` and `intervals` (changed
-fields), `starts_in_s`, `ends_in_s`, `kept_s`, `guard_after_s`. Files `start-now`, `end-now` and `over` move
-the window; while there is a file `disk-full`, nothing can be recorded.
+fields), `cold` (processes that have to warm up), `starts_in_s`, `ends_in_s`, `kept_s`, `guard_after_s`. Files
+`start-now`, `end-now` and `over` move the window; from `purge-now` on no alert may be kept any more; while there is a
+file `disk-full`, nothing can be recorded.
 """
 
 import errno
@@ -106,7 +107,7 @@ class FakeDeployment:
         self._asked("ended", reason=reason)
 
     def kept_until(self) -> datetime | None:
-        return self._kept_until
+        return datetime.now(UTC) if (self.folder / "purge-now").exists() else self._kept_until
 
     def purge(self) -> None:
         self._asked("purge.asked")
@@ -120,7 +121,7 @@ class FakeDeployment:
             "runtime": str(runtime),
             "folder": str(self.folder),
             "acts": self.scenario.get("acts", {}).get(process, ["live"]),
-            "warm_s": self.scenario.get("warm_s", {}).get(process, 0.0),
+            "cold": process in self.scenario.get("cold", []),
         }
         return WorkerSpec(process, "fake_worker:serve", settings)
 

@@ -1,7 +1,8 @@
 """Scripted workers for tests of the supervisor: they report as told, crash as told, hang as told.
 
 `settings` is a dictionary: `process`, `runtime`, `folder` (where attempts are counted and a hub writes what it hears)
-and `acts`, one per attempt (the last repeats): `live`, `absent`, `stuck`, `crash`, `end`, `stubborn`, `fails`.
+and `acts`, one per attempt (the last repeats): `live`, `absent`, `stuck`, `crash`, `end`, `stubborn`, `fails`. One that
+is `cold` has to warm up until there is a file `warm-now`, one that is to `end` does not while there is a file `go-on`.
 """
 
 import os
@@ -43,11 +44,10 @@ def serve(settings: dict[str, Any]) -> None:
         reporter.close()
         sys.exit(1)
     began = time.monotonic()
-    warm_s = settings.get("warm_s", 0.0)
     state = "reconnecting" if act == "absent" else "live" if camera else "ready"
     while not (stop.is_set() or (reporter.instructions.stop and act != "stubborn")):
         now = time.monotonic()
-        if now - began < warm_s:
+        if settings["cold"] and not (folder / "warm-now").exists():
             reporter.beat("starting")
         else:
             facts: dict[str, Any] = {
@@ -65,7 +65,7 @@ def serve(settings: dict[str, Any]) -> None:
             reporter.beat(state, **facts)
             if act == "stuck" and now - began > 0.6:
                 time.sleep(3600)
-            if act == "end" and now - began > 0.6:
+            if act == "end" and now - began > 0.6 and not (folder / "go-on").exists():
                 break
         if hub is not None:
             hear(hub, folder)

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from own_ports import own_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.audit.record import AuditRecord
@@ -22,15 +22,9 @@ SUPPORT = Path(__file__).parent
 ROOT = Path(__file__).parents[2]
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def document(folder: Path, cameras: Any = ("north",), **sections: Any) -> dict[str, Any]:
     if "console" in sections:
-        sections["console"] = {"listen": f"127.0.0.1:{free_port()}"}
+        sections["console"] = {"listen": f"127.0.0.1:{own_port()}"}
     return {
         "deployment": {"id": "test", "starts": "2026-01-01T10:00:00Z", "ends": "2026-01-01T16:00:00Z"},
         "watchlist": {"file": "list.lfrw", "key": "seal.key"},
@@ -40,25 +34,44 @@ def document(folder: Path, cameras: Any = ("north",), **sections: Any) -> dict[s
             "publish": f"ipc://{folder}/publish",
             "replay": f"ipc://{folder}/replay",
         },
-        "metrics": {"listen": f"127.0.0.1:{free_port()}"},
+        "metrics": {"listen": f"127.0.0.1:{own_port()}"},
         **sections,
     }
 
 
+RESTARTS = {"first_delay_s": 0.05, "max_delay_s": 0.2, "failed_delay_s": 600.0}
+# Quick in what is waited for; patient with workers, which may be away from the processor for seconds.
 QUICK = {
-    "policy": {"first_delay_s": 0.05, "max_delay_s": 0.2, "stuck_s": 1.0, "warming_s": 20.0, "failed_delay_s": 30.0},
-    "intervals": {"status_s": 0.2, "list_s": 0.3, "guard_s": 0.2, "tally_s": 0.3, "purge_s": 0.3, "countdown_s": 0.5},
+    "policy": {**RESTARTS, "stuck_s": 30.0},
+    "intervals": {
+        "status_s": 0.2,
+        "list_s": 0.3,
+        "guard_s": 0.2,
+        "tally_s": 0.3,
+        "purge_s": 0.3,
+        "countdown_s": 0.5,
+        "cameras_stop_s": 20.0,
+        "hub_stop_s": 20.0,
+    },
 }
 
 
+def whole_lines(path: Path) -> list[str]:
+    """Of a file that somebody may be writing just now; none where there is no file."""
+    return path.read_text().rpartition("\n")[0].splitlines() if path.exists() else []
+
+
 class Run:
-    """A supervisor with fake workers."""
+    """A supervisor with fake workers; `files` of the scenario are there before it starts."""
 
     def __init__(self, folder: Path, scenario: dict[str, Any]) -> None:
         self.folder = folder
         self.scenario = {**QUICK, **scenario}
         self.scenario.setdefault("config", document(folder))
-        (folder / "list.lfrw").write_text("1 a b c") if not (folder / "list.lfrw").exists() else None
+        if not (folder / "list.lfrw").exists():
+            self.put_list("1 a b c")
+        for name in self.scenario.pop("files", ()):
+            (folder / name).touch()
         (folder / "scenario.json").write_text(json.dumps(self.scenario))
         self.out = (folder / "out.txt").open("wb")
         self.err = (folder / "err.txt").open("wb")
@@ -67,27 +80,33 @@ class Run:
         command = [sys.executable, str(SUPPORT / "run_fake.py"), str(folder / "scenario.json")]
         self.process = subprocess.Popen(command, stdout=self.out, stderr=self.err, env=env, cwd=ROOT)
 
+    def put_list(self, content: str) -> None:
+        """A new watchlist takes the place of the one before as a whole."""
+        new = self.folder / "list.lfrw.new"
+        new.write_text(content)
+        new.replace(self.folder / "list.lfrw")
+
     def log(self) -> str:
         return (self.folder / "err.txt").read_text()
 
     def events(self) -> list[str]:
-        return [json.loads(line)["event"] for line in self.log().splitlines() if line.startswith("{")]
+        return [json.loads(line)["event"] for line in whole_lines(self.folder / "err.txt") if line.startswith("{")]
 
     def acts(self) -> list[dict[str, Any]]:
         """What the audit record holds, then what the deployment was asked to do."""
         recorded = [{"act": one.act, **one.details} for one in AuditRecord(self.folder / "state").records()]
-        path = self.folder / "acts.jsonl"
-        asked = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        asked = [json.loads(line) for line in whole_lines(self.folder / "acts.jsonl")]
         return [*recorded, *asked]
 
     def statuses(self) -> list[dict[str, Any]]:
-        path = self.folder / "statuses.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [json.loads(line) for line in whole_lines(self.folder / "statuses.jsonl")]
 
     def until_status(self, condition: Any, what: str = "") -> dict[str, Any]:
         """The first status told to the hub for which the condition holds."""
-        self.until(lambda: (told := self.statuses()) and condition(told[-1]), what=what)
-        return self.statuses()[-1]
+        found: dict[str, Any] = self.until(
+            lambda: told[-1] if (told := self.statuses()) and condition(told[-1]) else None, what=what
+        )
+        return found
 
     def attempts(self, process: str) -> list[int]:
         path = self.folder / f"attempts-{process.replace('/', '-')}"
@@ -95,7 +114,7 @@ class Run:
 
     def metrics(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         listen = self.scenario["config"]["metrics"]["listen"]
-        with urllib.request.urlopen(f"http://{listen}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{listen}/metrics", timeout=30) as answer:
             text = answer.read().decode()
         return {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -130,8 +149,8 @@ class Run:
         if self.process.poll() is None:
             children = psutil.Process(self.process.pid).children(recursive=True)
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait(5)
-            psutil.wait_procs(children, 3)
+            self.process.wait(20)
+            psutil.wait_procs(children, 20)
         self.out.close()
         self.err.close()
 

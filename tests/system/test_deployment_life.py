@@ -26,7 +26,7 @@ def test_cameras_start_with_the_window_and_a_withdrawn_authority_ends_everything
 def test_at_the_end_time_cameras_stop_everything_is_destroyed_and_the_console_lives_until_the_purge(
     start_run: Any,
 ) -> None:
-    run = start_run(kept_s=2, config={"console": {}})
+    run = start_run(config={"console": {}})
     run.until_status(lambda status: status["cameras"][0]["state"] == "live", what="live")
     (run.folder / "end-now").touch()
     run.until(lambda: "ended" in acts_of(run), what="the end")
@@ -34,6 +34,7 @@ def test_at_the_end_time_cameras_stop_everything_is_destroyed_and_the_console_li
     status = run.until_status(lambda status: status["phase"] == "ended", what="phase ended")
     assert status["watchlist_entries"] == 0
     assert "purge.asked" not in acts_of(run)
+    (run.folder / "purge-now").touch()
     assert run.wait() == 0
     assert acts_of(run)[-1] == "purge.asked"
 
@@ -55,29 +56,29 @@ def test_started_after_the_end_it_destroys_what_is_due_and_starts_nothing(start_
 
 
 def test_started_after_the_end_officers_may_still_decide_while_alerts_are_kept(start_run: Any) -> None:
-    run = start_run(starts_in_s=-7200, ends_in_s=-3600, kept_s=3608, config={"console": {}})
+    run = start_run(starts_in_s=-7200, ends_in_s=-3600, kept_s=7200, config={"console": {}})
     run.until(lambda: run.attempts("console"), what="the console")
+    (run.folder / "purge-now").touch()
     assert run.wait() == 0
     assert not run.attempts("camera/north")
 
 
 def test_a_new_list_reaches_the_cameras_and_a_bad_one_does_not(start_run: Any) -> None:
     run = start_run()
-    list_file = run.folder / "list.lfrw"
 
     def refused(status: dict[str, Any]) -> bool:
         return "watchlist" in {item["code"] for item in status["degraded"]}
 
     before = run.until_status(lambda status: status["cameras"][0]["state"] == "live", what="live")["watchlist"]
-    list_file.write_text("2 b c d")
+    run.put_list("2 b c d")
     good = run.until_status(lambda status: status["watchlist"] != before, what="the new list")["watchlist"]
     change = next(act for act in run.acts() if act["act"] == "watchlist.change")
     assert (change["added"], change["removed"]) == (["d"], ["a"])
-    list_file.write_text("x nobody")
+    run.put_list("x nobody")
     assert run.until_status(refused, what="refused")["watchlist"] == good
-    list_file.write_text("2 b c d")
+    run.put_list("2 b c d")
     run.until_status(lambda status: not refused(status), what="good again")
-    list_file.write_text("1 a b c")
+    run.put_list("1 a b c")
     assert run.until_status(refused, what="an older list is refused")["watchlist"] == good
     assert acts_of(run).count("watchlist.refused") == 2
     assert len(run.attempts("camera/north")) == 1

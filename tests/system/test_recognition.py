@@ -74,7 +74,7 @@ def listed(folder: Path) -> Person:
     return Person(folder.name[:60], (min(folder.glob("*.jpg")),))
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 def test_on_real_clips_a_list_of_strangers_alerts_nobody(folder: Path, faces: Any, test_data: Any) -> None:
     clips = sorted((test_data / "clips").iterdir())
     smallest = {".mp4": 56, ".gif": 24}
@@ -84,15 +84,14 @@ def test_on_real_clips_a_list_of_strangers_alerts_nobody(folder: Path, faces: An
     ]
     path = deployment(folder, cameras, [listed(one) for one in faces[:60]])
     with Appliance(path) as run:
-        people = run.until(
-            lambda: run.metric("lfr_people_seen_total", camera="clip0"), "somebody is seen in the classroom"
+        run.until(
+            lambda: (run.metric("lfr_people_seen_total", camera="clip0") or 0) >= 2, "people are seen in the classroom"
         )
-        assert run.wait(120) == 0
+        assert run.wait(300) == 0
         assert run.alerts() == []
-    assert people >= 2
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(
     folder: Path, faces: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,7 +102,7 @@ def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(
     source = f"street:?faces={people[0].parent}&order=@{names}&photo=last&seed=5&gap=1.3&fps=8&extras=0&size=1120x630"
     path = deployment(folder, [{"name": "a", "source": source, "pace": "fast"}], [listed(one) for one in on_list])
     with Previews(path) as previews, Appliance(path) as run:
-        assert run.wait(140) == 0
+        assert run.wait(300) == 0
         alerts = run.alerts()
         pictures = list(pictures_of(run.config))
     truth = GroundTruth(source)
@@ -129,14 +128,14 @@ def test_in_a_street_of_people_those_on_the_list_are_alerted_and_the_others_not(
         assert again.nearest([scene], passing[alert.entry.id][None]) > ALERT_AT - 0.1
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_the_same_configuration_twice_gives_the_same_alerts_and_nobody_else_is_in_their_pictures(folder: Path) -> None:
     hopper, other = ensure_picture("hopper"), ensure_picture("astronaut")
     found: list[Any] = []
     path = deployment(folder, [{"name": "a", "source": SHORT_STREET, "pace": "fast"}], [Person("hopper", (hopper,))])
     for _ in range(2):
         with Previews(path) as previews, Appliance(path) as run:
-            assert run.wait(60) == 0
+            assert run.wait(150) == 0
             alerts = run.alerts()[sum(map(len, found)) :]
             found.append([(a.entry.id, a.score, a.media_s, a.face_xyxy, a.track.id) for a in alerts])
             pictures = list(pictures_of(run.config))

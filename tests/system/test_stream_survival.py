@@ -55,14 +55,14 @@ class Processes:
     def end(self, role: str, name: str, signal_number: int) -> int:
         process = self.running.pop((role, name))
         process.send_signal(signal_number)
-        return process.wait(20)
+        return process.wait(40)
 
 
 def lines(path: Path) -> list[str]:
     return path.read_text().split() if path.exists() else []
 
 
-@pytest.mark.timeout(60 + 10 * KILLS)
+@pytest.mark.timeout(180 + 10 * KILLS)
 @pytest.mark.parametrize("seed", [1])
 def test_every_alert_is_seen_once_and_in_order_whoever_is_killed(seed: Any) -> None:
     draw = random.Random(seed)
@@ -86,7 +86,7 @@ def test_every_alert_is_seen_once_and_in_order_whoever_is_killed(seed: Any) -> N
                         processes.tend()
 
                 def watch_some(count: int) -> None:
-                    wanted, deadline = len(watched) + count, time.monotonic() + 5
+                    wanted, deadline = len(watched) + count, time.monotonic() + 30
                     while len(watched) < wanted and time.monotonic() < deadline:
                         watch(time.monotonic() + 0.02)
 
@@ -94,17 +94,17 @@ def test_every_alert_is_seen_once_and_in_order_whoever_is_killed(seed: Any) -> N
                     watch_some(10)
                     watch(time.monotonic() + draw.uniform(0, 0.1))
                     processes.kill(*draw.choice(everybody))
-                watch_some(20)
+                watch_some(max(20, 101 - len(watched)))
                 (folder / "peace").touch()
                 cameras = {name: processes.running.pop(("camera", name)) for name in ("north", "south")}
                 for name, camera in cameras.items():  # each sends what it keeps, and ends by itself
-                    deadline = time.monotonic() + 20
+                    deadline = time.monotonic() + 40
                     while camera.poll() is None and time.monotonic() < deadline:
                         watch(time.monotonic() + 0.1)
                     assert camera.poll() == 0, (folder / f"log-camera-{name}").read_text()
                 with Journal.open_reader(made.state_dir) as reader:
                     journaled = [(event.seq, event.header.id) for event in reader.events()]
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + 40
                 while time.monotonic() < deadline and (
                     len(watched) < len(journaled) or len(lines(folder / "seen-away")) < 3 * len(journaled)
                 ):
