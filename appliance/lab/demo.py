@@ -27,7 +27,7 @@ from appliance.alerts.event import Event
 from appliance.alerts.messages import Alert, Status
 from appliance.core.clock import utc_now
 from appliance.core.errors import LfrError
-from appliance.core.ports import free_port
+from appliance.core.ports import free_ports
 from appliance.lab.simulation import scenario
 from appliance.lab.simulation.ground_truth import GroundTruth
 from appliance.stream.subscriber import Subscriber
@@ -99,7 +99,7 @@ def prepare(folder: Path, *, console: bool, said: Callable[[str], None]) -> Demo
     started_at = utc_now().replace(microsecond=0)
     said("making keys, enrolling one portrait, two approvals")
     document = yaml.safe_load(resources.files("appliance").joinpath("data/demo.yaml").read_text(encoding="utf-8"))
-    publish, replay, page, metrics = (free_port() for _ in range(4))
+    publish, replay, page, metrics = free_ports(4)
     document["deployment"] |= {"starts": started_at, "ends": started_at + WINDOW}
     document["deployment"]["authorised_by"]["at"] = started_at
     document["deployment"]["signs"]["at"] = started_at

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from doctor_config import config_of, levels
+from own_ports import own_port
 
 from appliance.core.errors import LfrError
-from appliance.core.ports import free_port
 from appliance.doctor import machine
 from appliance.supervision import addresses
 from appliance.supervision.run_folder import RunLock
@@ -40,7 +40,7 @@ def test_one_port_under_two_names_of_this_machine_fails(tmp_path: Path) -> None:
 def test_a_socket_that_cannot_be_made_fails_and_keeps_a_run_from_starting(tmp_path: Path, name: Any, why: Any) -> None:
     (tmp_path / "taken").touch()
     alerts = {"state_dir": "state", "publish": f"ipc://{tmp_path}/{name}", "replay": f"ipc://{tmp_path}/r"}
-    config = config_of(tmp_path, alerts=alerts, metrics={"listen": f"127.0.0.1:{free_port()}"})
+    config = config_of(tmp_path, alerts=alerts, metrics={"listen": f"127.0.0.1:{own_port()}"})
     found = list(machine.ports(config))
     assert levels(found) == ["ok", "fail", "ok"]
     assert why in found[1].text

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from alerts_material import short_folder
+from own_ports import own_port
 
 from appliance.config.live import Config, parse
 from appliance.core.errors import LfrError
-from appliance.core.ports import free_port
 from appliance.lab.simulation.scenario import document
 from appliance.supervision.addresses import addresses, require_free, taken
 
@@ -29,7 +29,7 @@ def test_every_address_is_known_by_its_key(tmp_path: Path) -> None:
 
 def test_free_addresses_let_it_start(tmp_path: Path) -> None:
     with short_folder() as folder:
-        made = config_of(folder, f"127.0.0.1:{free_port()}", f"tcp://127.0.0.1:{free_port()}")
+        made = config_of(folder, f"127.0.0.1:{own_port()}", f"tcp://127.0.0.1:{own_port()}")
         require_free(made, wait_s=0)
 
 

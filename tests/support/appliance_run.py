@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from own_ports import own_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Alert
 from appliance.config.live import Config, load
 from appliance.core.errors import JournalError
-from appliance.core.ports import free_port
 from appliance.lab.simulation import scenario
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -131,5 +131,5 @@ def deployment(
     folder: Path, cameras: list[dict[str, Any]], people: list[scenario.Person], **sections: dict[str, Any]
 ) -> Path:
     """Make a deployment for a test; the path of its configuration."""
-    sections.setdefault("metrics", {"listen": f"127.0.0.1:{free_port()}"})
+    sections.setdefault("metrics", {"listen": f"127.0.0.1:{own_port()}"})
     return scenario.make(folder, scenario.document(folder, cameras, **sections), people)

@@ -10,7 +10,6 @@ import functools
 import multiprocessing
 import os
 import signal
-import socket
 import ssl
 import threading
 import time
@@ -25,6 +24,7 @@ import httpx
 import numpy as np
 import zmq
 from argon2 import PasswordHasher
+from own_ports import own_port
 from present import image_of
 
 from appliance.alerts.messages import (
@@ -60,12 +60,6 @@ PEOPLE = (
     ("N-1203", "sexual_offences", "red", "Breach of a sexual harm prevention order", ("escape risk",)),
     ("N-0455", "court", "amber", "Failed to appear, Croydon Crown Court", ()),
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _jpg(image: np.ndarray, quality: int = 88) -> bytes:
@@ -162,7 +156,7 @@ class Stage:
     def __init__(self, folder: Path, **console: Any) -> None:
         self.folder = folder
         self.state = folder / "state"
-        self.port = free_port()
+        self.port = own_port()
         self.hub_settings = HubSettings(
             state_dir=self.state,
             runtime=folder,

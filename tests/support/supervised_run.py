@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
+from own_ports import own_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.audit.record import AuditRecord
@@ -22,15 +22,9 @@ SUPPORT = Path(__file__).parent
 ROOT = Path(__file__).parents[2]
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def document(folder: Path, cameras: Any = ("north",), **sections: Any) -> dict[str, Any]:
     if "console" in sections:
-        sections["console"] = {"listen": f"127.0.0.1:{free_port()}"}
+        sections["console"] = {"listen": f"127.0.0.1:{own_port()}"}
     return {
         "deployment": {"id": "test", "starts": "2026-01-01T10:00:00Z", "ends": "2026-01-01T16:00:00Z"},
         "watchlist": {"file": "list.lfrw", "key": "seal.key"},
@@ -40,7 +34,7 @@ def document(folder: Path, cameras: Any = ("north",), **sections: Any) -> dict[s
             "publish": f"ipc://{folder}/publish",
             "replay": f"ipc://{folder}/replay",
         },
-        "metrics": {"listen": f"127.0.0.1:{free_port()}"},
+        "metrics": {"listen": f"127.0.0.1:{own_port()}"},
         **sections,
     }
 

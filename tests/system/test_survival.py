@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 from appliance_run import Appliance, deployment
+from own_ports import own_port
 from present import present
 from rtsp_camera import RtspCamera
 
@@ -74,7 +75,8 @@ def told(run: Appliance) -> list[str]:
 @pytest.mark.timeout(200)
 def test_a_network_camera_that_dies_and_comes_back_shows_as_a_gap_and_alerts_go_on(folder: Path) -> None:
     video = recording(folder)
-    with RtspCamera("960x540", 8, str(video)) as server:
+    port = own_port()  # the second server needs the first one's
+    with RtspCamera("960x540", 8, str(video), port=port) as server:
         cameras = [
             {"name": "file", "source": f"street:?loop=1&{PEOPLE}", "preview_fps": 0},
             {"name": "net", "source": server.url, "preview_fps": 0},
@@ -96,7 +98,7 @@ def test_a_network_camera_that_dies_and_comes_back_shows_as_a_gap_and_alerts_go_
             )
             run.until(lambda: "camera.down" in told(run), "the record says it")
             before = count("net")
-            with RtspCamera("960x540", 8, str(video), port=server.port):
+            with RtspCamera("960x540", 8, str(video), port=port):
                 run.until(lambda: count("net") > before, "alerts after it came back", 80)
                 run.until(lambda: run.metric("lfr_camera_up", camera="net") == 1, "up in the metrics")
                 run.until(lambda: "camera.up" in told(run), "the record says that too")

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 from appliance_run import ENVIRONMENT
+from own_ports import own_port
 
 from appliance.config.live import load
-from appliance.core.ports import free_port
 from appliance.deployment.ending.search import scan
 from appliance.gallery.watchlist.policy import WatchlistPolicy
 from appliance.gallery.watchlist.sealed import open_sealed
@@ -93,8 +93,8 @@ def prepare(folder: Path) -> None:
     document = scenario.document(
         folder,
         [camera],
-        metrics={"listen": f"127.0.0.1:{free_port()}"},
-        console={"listen": f"127.0.0.1:{free_port()}"},
+        metrics={"listen": f"127.0.0.1:{own_port()}"},
+        console={"listen": f"127.0.0.1:{own_port()}"},
         matching={"cooldown_s": 600},
     )
     (folder / "lfr.yaml").write_text(yaml.safe_dump(document))
