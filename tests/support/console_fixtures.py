@@ -33,7 +33,7 @@ def sam(stage: Any) -> Iterator[Any]:
 def _published(stage: Any, anna: Any) -> Any:
     """A new alert that the console has heard of; looked at by nobody."""
     made = stage.publish(quick=True)
-    until = time.monotonic() + 5
+    until = time.monotonic() + 20
     while anna.get(f"/alerts/{made.id}").status_code != 200:
         assert time.monotonic() < until
         time.sleep(0.02)

@@ -222,7 +222,7 @@ class Stage:
 
     def stop_hub(self) -> None:
         self._hub.terminate()
-        self._hub.join(5)
+        self._hub.join(20)
 
     def close(self) -> None:
         """Let go of the street, where nothing was ever started."""
@@ -231,7 +231,7 @@ class Stage:
     def start_console(self, trust: ssl.SSLContext | bool = True) -> None:
         self._console = self._spawn.Process(target=serve, args=(self.settings,), daemon=True)
         self._console.start()
-        until = time.monotonic() + 20
+        until = time.monotonic() + 40
         while time.monotonic() < until:
             with contextlib.suppress(httpx.HTTPError):
                 httpx.get(f"{self.url}/signin", timeout=1, verify=trust)
@@ -241,7 +241,7 @@ class Stage:
 
     def stop_console(self) -> int | None:
         self._console.terminate()
-        self._console.join(5)
+        self._console.join(20)
         code: int | None = self._console.exitcode
         return code
 
@@ -332,7 +332,7 @@ class Stage:
             self._outbox.send_alert(alert, pictures)
         return alert
 
-    def settled(self, timeout_s: float = 10) -> None:
+    def settled(self, timeout_s: float = 30) -> None:
         """Wait until the hub has every alert."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
@@ -345,7 +345,7 @@ class Stage:
     @contextlib.contextmanager
     def client(self, name: str) -> Iterator[httpx.Client]:
         """An HTTP client that is signed in; its `x-csrf-token` header is set."""
-        with httpx.Client(base_url=self.url, headers={"origin": self.url}, timeout=10) as client:
+        with httpx.Client(base_url=self.url, headers={"origin": self.url}, timeout=30) as client:
             token = field_of(client.get("/signin").text, 'name="token" value="')
             answer = client.post("/signin", data={"name": name, "password": PASSWORD, "token": token, "next": "/"})
             assert answer.status_code == 303, answer.text
@@ -373,11 +373,33 @@ def decide(client: Any, alert: Any, kind: Any = "operator", value: Any = "match"
     return client.post(f"/api/alerts/{alert.id}/decisions", json=body)
 
 
-def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 5) -> Any:
-    """The audit record's acts of a code, waiting until there is one like `want`."""
+def told_of(client: Any, alert: Any, decisions: int) -> None:
+    """Wait until the console has heard of so many decisions on an alert: the answer to one may come before."""
+    until = time.monotonic() + 20
+    while len(client.get(f"/api/alerts/{alert.id}").json()["decisions"]) < decisions:
+        assert time.monotonic() < until, "the console did not hear of a decision"
+        time.sleep(0.02)
+
+
+def follows(client: Any) -> None:
+    """Wait until the console hears the hub as it speaks: a new alert reaches it with its pictures from then on."""
+    statuses, event = 0, ""
+    with client.stream("GET", "/api/stream") as stream:
+        for line in stream.iter_lines():
+            if line.startswith("event: "):
+                event = line
+            elif event == "event: status" and line.startswith("data: {"):
+                statuses += 1
+                if statuses == 2:  # by the second, the replay that it asked for at its start has ended, too
+                    return
+    raise AssertionError("the stream of the page ended")
+
+
+def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 20, times: int = 1) -> Any:
+    """The audit record's acts of a code that are like `want`, waiting until there are so many."""
     until = time.monotonic() + timeout_s
     while True:
-        found = [record for record in stage.audit() if record.act == code]
-        if any(want(record) for record in found) or time.monotonic() > until:
-            return [record for record in found if want(record)]
+        found = [record for record in stage.audit() if record.act == code and want(record)]
+        if len(found) >= times or time.monotonic() > until:
+            return found
         time.sleep(0.05)
