@@ -16,6 +16,7 @@ from appliance.gallery.watchlist.policy import WatchlistPolicy
 from appliance.gallery.watchlist.sealed import open_sealed
 
 RETRY_S = 10.0
+CLOSE_S = 2.0
 
 log = structlog.get_logger()
 
@@ -51,7 +52,7 @@ class ActiveGallery:
     def close(self) -> None:
         """Overwrite the lists in memory."""
         if self._thread is not None:
-            self._thread.join(2.0)
+            self._thread.join(CLOSE_S)
         self.current.wipe()
         if self._next is not None:
             self._next.wipe()

@@ -21,7 +21,7 @@ from appliance.gallery.watchlist.sealed import Watchlist
 
 def offer_until(galleries: ActiveGallery, digest: str, condition: Callable[[], Any]) -> bool:
     """As the loop does between frames, until the thread that prepares the list is done; whether it was changed."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         changed = galleries.offer(digest, 0)
         if changed or condition():
@@ -51,7 +51,7 @@ def test_until_it_is_ready_the_camera_goes_on_with_the_one_it_has(
 ) -> None:
     galleries = ActiveGallery(settings, "painted@0")
     lists.newest, release = watchlist(SECOND), threading.Event()
-    monkeypatch.setattr(module, "open_sealed", lambda *a: release.wait(5) and lists(*a))
+    monkeypatch.setattr(module, "open_sealed", lambda *a: release.wait(30) and lists(*a))
     for _ in range(3):
         assert not galleries.offer(SECOND, 0)
     assert galleries.current.version == FIRST
@@ -89,7 +89,10 @@ def test_a_graph_that_misses_too_much_is_told(
     assert [(one["log_level"], one["recall"]) for one in said] == [("warning", 0.9)]
 
 
-def test_closing_overwrites_every_list_in_memory(settings: CameraSettings, lists: Lists) -> None:
+def test_closing_overwrites_every_list_in_memory(
+    settings: CameraSettings, lists: Lists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CLOSE_S", 30.0)
     galleries = ActiveGallery(settings, "painted@0")
     lists.newest = watchlist(SECOND)
     galleries.offer(SECOND, 0)

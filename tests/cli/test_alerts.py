@@ -12,6 +12,7 @@ import yaml
 from alerts_material import alert, decision, pictures, running, settings, short_folder, sighting
 from typer.testing import CliRunner
 
+from appliance.alerts.event import Event
 from appliance.alerts.journal import Journal
 from appliance.alerts.messages import Decision
 from appliance.cli import app, commands
@@ -99,20 +100,30 @@ class TestAlerts:
             Outbox(hub.settings.cameras, "n", Meter()) as box,
         ):
             box.send_alert(alert("N-7"), pictures())
-            assert box.drained(5)
+            assert box.drained(30)
             assert "N-7" in lfr("alerts", "-c", config)
 
+    @pytest.mark.timeout(120)
     def test_follow_shows_the_past_then_the_present_through_a_restart_of_the_hub(
         self, folder: Path, config: Any, two: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("appliance.stream.hub.SUPERVISOR_SILENT_S", 0.3)
         monkeypatch.setattr("appliance.stream.hub.STATUS_EVERY_S", 0.2)
+        shown: list[int] = []
         stops = threading.Event()
         original = subscriber.Subscriber.__iter__
 
-        def until_stopped(self: Any) -> Any:
-            threading.Thread(target=lambda: (stops.wait(30), self._queue.close()), daemon=True).start()
-            return original(self)
+        def until_stopped(self: Any) -> Iterator[Any]:
+            threading.Thread(target=lambda: (stops.wait(110), self._queue.close()), daemon=True).start()
+            for item in original(self):
+                yield item
+                shown.extend([item.seq] if isinstance(item, Event) else [])  # the command has come back for the next
+
+        def wait_for(seq: int) -> None:
+            until = time.monotonic() + 40
+            while seq not in shown:
+                assert time.monotonic() < until, f"event {seq} was not shown"
+                time.sleep(0.02)
 
         monkeypatch.setattr(subscriber.Subscriber, "__iter__", until_stopped)
         told: list[str] = []
@@ -121,13 +132,12 @@ class TestAlerts:
         )
         command.start()
         try:
-            for _ in range(2):
+            for seq in (5, 6):
                 with running(settings(folder)) as hub, Outbox(hub.settings.cameras, "north", Meter()) as box:
                     box.send_alert(alert(), pictures())
-                    assert box.drained(10)
-                    time.sleep(1.0)
+                    assert box.drained(30)
+                    wait_for(seq)
         finally:
-            time.sleep(0.3)
             stops.set()
             command.join()
         assert [json.loads(line)["seq"] for line in told[0].splitlines()] == [2, 3, 4, 5, 6]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from own_ports import own_port
 
 from appliance.config import live as configuration
-from appliance.core.ports import free_port
 from appliance.vision.install import ensure_picture
 
 ROOT = Path(__file__).parents[2]
@@ -28,10 +28,10 @@ def lines_of_the_readme() -> list[str]:
 def lfr(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "appliance", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=140)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(300)
 def test_the_lines_of_the_readme_lead_to_an_alert(tmp_path: Path) -> None:
     portrait = ensure_picture("hopper")
     (tmp_path / "PHOTOS" / "jane").mkdir(parents=True)
@@ -51,7 +51,7 @@ def test_the_lines_of_the_readme_lead_to_an_alert(tmp_path: Path) -> None:
         if arguments[0] == "init":
             # Another port than the default, so that the test runs beside an appliance.
             path = tmp_path / "my-trial" / "lfr.yaml"
-            ports = [free_port() for _ in range(3)]
+            ports = [own_port() for _ in range(3)]
             text = path.read_text().replace(
                 "{state_dir: state,",
                 f"{{state_dir: state, publish: 'tcp://127.0.0.1:{ports[0]}', replay: 'tcp://127.0.0.1:{ports[1]}',",

@@ -25,7 +25,7 @@ PRIVATE = (
 @pytest.mark.parametrize("cookie", ["", "lfr-session=forged", "lfr-session=" + "A" * 43])
 def test_nothing_is_served_without_a_session(stage: Any, shown: Any, path: str, cookie: Any) -> None:
     headers = {"cookie": cookie} if cookie else {}
-    answer = httpx.get(stage.url + path.format(id=shown.id), headers=headers)
+    answer = httpx.get(stage.url + path.format(id=shown.id), headers=headers, timeout=30)
     assert answer.status_code in ({401} if path.startswith("/api/") else {303})
     assert shown.id not in answer.text
     assert not answer.headers.get("content-type", "").startswith("image/")

@@ -25,7 +25,7 @@ def test_acts_wait_for_a_hub_that_is_away_and_arrive_in_order(monkeypatch: pytes
         for name in ("a", "b", "c"):
             queue.add_or_refuse({"act": name})
         task = asyncio.create_task(queue.run())
-        await queue.drain(2)
+        await queue.drain(20)
         task.cancel()
         assert queue.waiting == 0
 
@@ -46,7 +46,7 @@ def test_an_act_that_the_hub_refuses_for_good_is_counted_and_holds_up_no_other()
         for name in ("a", "b", "c"):
             queue.add({"act": name})
         task = asyncio.create_task(queue.run())
-        await queue.drain(2)
+        await queue.drain(20)
         task.cancel()
         assert (queue.waiting, queue.lost) == (0, 1)
 

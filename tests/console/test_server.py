@@ -56,7 +56,10 @@ def settings(tmp_path: Path) -> Any:
 def test_with_tls_the_cookie_is_secure_and_bound_to_the_host_and_the_demo_token_works_once(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     trust = ssl.create_default_context(cafile=str(cert))
-    with tempfile.TemporaryDirectory(prefix="lfr-", dir="/tmp") as short, httpx.Client(verify=trust) as client:
+    with (
+        tempfile.TemporaryDirectory(prefix="lfr-", dir="/tmp") as short,
+        httpx.Client(verify=trust, timeout=30) as client,
+    ):
         stage = Stage(Path(short), tls_cert=cert, tls_key=key, demo_token="once-only-token")
         client.base_url = stage.url
         stage.start_console(trust)

@@ -1,6 +1,5 @@
 """The demo judges itself by the street's truth, and leaves nothing that a deployment must not leave."""
 
-import time
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,8 +16,20 @@ from appliance.lab import demo
 from appliance.lab.demo import LISTED, NOT_LISTED, Verdict
 
 
+class Clock:
+    """Time that passes only while somebody waits for the stream."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
 class Stream:
     """Stands in for the subscription: gives what it was handed, then nothing."""
+
+    clock = Clock()
 
     def __init__(self, *_: Any) -> None:
         self.items: list[Any] = []
@@ -30,7 +41,7 @@ class Stream:
     def get(self, timeout_s: float) -> Any:
         if self.items:
             return self.items.pop(0)
-        time.sleep(timeout_s)
+        self.clock.now_s += timeout_s
         return None
 
     def close(self) -> None:
@@ -49,6 +60,7 @@ class Truth:
 
 @pytest.fixture
 def watcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> demo.Watcher:
+    monkeypatch.setattr(demo, "time", Stream.clock)
     monkeypatch.setattr(demo, "Subscriber", Stream)
     monkeypatch.setattr(demo, "GroundTruth", Truth)
     prepared = demo.Demo(tmp_path, tmp_path / "lfr.yaml", "", "token", "tcp://p", "tcp://r", "street:")

@@ -373,11 +373,33 @@ def decide(client: Any, alert: Any, kind: Any = "operator", value: Any = "match"
     return client.post(f"/api/alerts/{alert.id}/decisions", json=body)
 
 
-def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 20) -> Any:
-    """The audit record's acts of a code, waiting until there is one like `want`."""
+def told_of(client: Any, alert: Any, decisions: int) -> None:
+    """Wait until the console has heard of so many decisions on an alert: the answer to one may come before."""
+    until = time.monotonic() + 20
+    while len(client.get(f"/api/alerts/{alert.id}").json()["decisions"]) < decisions:
+        assert time.monotonic() < until, "the console did not hear of a decision"
+        time.sleep(0.02)
+
+
+def follows(client: Any) -> None:
+    """Wait until the console hears the hub as it speaks: a new alert reaches it with its pictures from then on."""
+    statuses, event = 0, ""
+    with client.stream("GET", "/api/stream") as stream:
+        for line in stream.iter_lines():
+            if line.startswith("event: "):
+                event = line
+            elif event == "event: status" and line.startswith("data: {"):
+                statuses += 1
+                if statuses == 2:  # by the second, the replay that it asked for at its start has ended, too
+                    return
+    raise AssertionError("the stream of the page ended")
+
+
+def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 20, times: int = 1) -> Any:
+    """The audit record's acts of a code that are like `want`, waiting until there are so many."""
     until = time.monotonic() + timeout_s
     while True:
-        found = [record for record in stage.audit() if record.act == code]
-        if any(want(record) for record in found) or time.monotonic() > until:
-            return [record for record in found if want(record)]
+        found = [record for record in stage.audit() if record.act == code and want(record)]
+        if len(found) >= times or time.monotonic() > until:
+            return found
         time.sleep(0.05)

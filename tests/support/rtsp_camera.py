@@ -24,8 +24,8 @@ def _can_serve() -> bool:
         "Gst.init(None); assert Gst.ElementFactory.find('x264enc')"
     )
     try:
-        return subprocess.run([PYTHON, "-c", check], capture_output=True, timeout=20, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
+        return subprocess.run([PYTHON, "-c", check], capture_output=True, timeout=40, check=False).returncode == 0
+    except OSError:
         return False
 
 
@@ -43,7 +43,7 @@ class RtspCamera:
             text=True,
         )
         assert self.process.stdout is not None
-        ready, _, _ = select.select([self.process.stdout], [], [], 20)
+        ready, _, _ = select.select([self.process.stdout], [], [], 40)
         line = self.process.stdout.readline() if ready else ""
         if not line.startswith("ready"):
             self.kill()
@@ -56,7 +56,7 @@ class RtspCamera:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(30)
         if self.process.stdout:
             self.process.stdout.close()
 

@@ -158,7 +158,7 @@ def _until(condition: Callable[[], Any], process: subprocess.Popen[bytes], what:
 
 def _samples(config: Config) -> Iterator[tuple[str, dict[str, str], float]]:
     try:
-        with urllib.request.urlopen(f"http://{config.metrics.listen}/metrics", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://{config.metrics.listen}/metrics", timeout=10) as answer:
             text = answer.read().decode()
     except OSError:
         return

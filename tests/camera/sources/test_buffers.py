@@ -95,7 +95,7 @@ def test_threads_never_hold_the_same_buffer() -> None:
     pool, start = BufferPool(3), threading.Barrier(6)
 
     def work(mark: int) -> bool:
-        start.wait(5)
+        start.wait(30)
         kept_apart = True
         for _ in range(300):
             image = pool.take(SHAPE)

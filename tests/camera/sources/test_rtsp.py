@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+from own_ports import own_port
 from rtsp_camera import OddServer
 
 from appliance.camera.sources.address import CameraAddress
@@ -31,14 +32,14 @@ def md5(text: str) -> str:
 
 def test_a_camera_that_speaks_rtsp_is_reachable() -> None:
     with OddServer(OK) as server:
-        check_reachable(address(server.port), 5)
+        check_reachable(address(server.port), 30)
         assert server.asked[0].startswith(b"OPTIONS rtsp://127.0.0.1:")
 
 
 def test_a_camera_by_http_is_reachable_when_it_takes_the_connection() -> None:
     with OddServer() as server:
-        check_reachable(address(server.port, scheme="http"), 5)
-        explain_failure(address(server.port, scheme="http"), 5)
+        check_reachable(address(server.port, scheme="http"), 30)
+        explain_failure(address(server.port, scheme="http"), 30)
         assert server.asked == []
 
 
@@ -46,7 +47,7 @@ def test_an_answer_that_comes_in_pieces_is_one_answer(monkeypatch: pytest.Monkey
     receive = socket.socket.recv
     monkeypatch.setattr(socket.socket, "recv", lambda self, size: receive(self, min(size, 7)))
     with OddServer(VIDEO) as server:
-        explain_failure(address(server.port), 5)
+        explain_failure(address(server.port), 30)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_an_answer_that_comes_in_pieces_is_one_answer(monkeypatch: pytest.Monkey
 )
 def test_what_is_no_camera_is_told_from_a_silent_one(answer: bytes, said: str) -> None:
     with OddServer(answer) as server, pytest.raises(SourceError, match=said):
-        check_reachable(address(server.port), 5)
+        check_reachable(address(server.port), 30)
 
 
 def test_a_camera_that_takes_the_connection_and_says_nothing_is_said_to_hang() -> None:
@@ -68,10 +69,9 @@ def test_a_camera_that_takes_the_connection_and_says_nothing_is_said_to_hang() -
 
 
 def test_nobody_there_is_said_with_the_port() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = own_port()
     with pytest.raises(SourceError, match=f"127.0.0.1:{port} refuses connections"):
-        check_reachable(address(port), 2)
+        check_reachable(address(port), 30)
 
 
 @pytest.mark.parametrize(
@@ -101,20 +101,20 @@ def test_the_network_is_told_in_words(monkeypatch: pytest.MonkeyPatch, failure: 
 )
 def test_a_stream_that_is_not_there_is_told(answer: bytes, said: str) -> None:
     with OddServer(answer) as server, pytest.raises(SourceError, match=said):
-        explain_failure(address(server.port), 5)
+        explain_failure(address(server.port), 30)
 
 
 def test_a_stream_that_offers_video_has_nothing_to_explain() -> None:
     with OddServer(VIDEO) as server:
-        explain_failure(address(server.port), 5)
+        explain_failure(address(server.port), 30)
 
 
 def test_a_wanted_password_and_a_wrong_one_are_told_apart() -> None:
     refused = challenge(b'Basic realm="cam"')
     with OddServer(refused) as server, pytest.raises(SourceRefused, match="wants a user and a password"):
-        explain_failure(address(server.port), 5)
+        explain_failure(address(server.port), 30)
     with OddServer(refused, refused) as server, pytest.raises(SourceRefused, match="refuses this user"):
-        explain_failure(address(server.port, "van", "wrong"), 5)
+        explain_failure(address(server.port, "van", "wrong"), 30)
 
 
 def plain_response(ha1: str, ha2: str, _: dict[str, str]) -> str:
@@ -133,7 +133,7 @@ def test_a_digest_challenge_is_answered_as_the_standard_says(
 ) -> None:
     # RFC 2617, section 3.2.2.1, computed here from its text.
     with OddServer(challenge(b'Digest realm="cam", nonce="n0nce"' + extra), VIDEO) as server:
-        explain_failure(address(server.port, "van", "s3cret"), 5)
+        explain_failure(address(server.port, "van", "s3cret"), 30)
         answer = server.asked[1].decode()
         uri = f"rtsp://127.0.0.1:{server.port}/stream"
     given = {key: quoted or bare for key, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', answer)}
@@ -144,18 +144,18 @@ def test_a_digest_challenge_is_answered_as_the_standard_says(
 def test_the_better_of_two_challenges_is_answered() -> None:
     both = challenge(b'Basic realm="cam"', b'Digest realm="cam", nonce="n0nce"')
     with OddServer(both, VIDEO) as server:
-        explain_failure(address(server.port, "van", "s3cret"), 5)
+        explain_failure(address(server.port, "van", "s3cret"), 30)
         assert b"Authorization: Digest " in server.asked[1]
 
 
 def test_a_digest_that_is_not_known_falls_back_to_basic() -> None:
     both = challenge(b'Digest realm="cam", nonce="n0nce", algorithm=SHA-256', b'Basic realm="cam"')
     with OddServer(both, VIDEO) as server:
-        explain_failure(address(server.port, "van", "s3cret"), 5)
+        explain_failure(address(server.port, "van", "s3cret"), 30)
         token = base64.b64encode(b"van:s3cret")
         assert b"Authorization: Basic " + token in server.asked[1]
 
 
 def test_a_challenge_that_nobody_knows_is_not_answered() -> None:
     with OddServer(challenge(b"Negotiate")) as server, pytest.raises(SourceRefused):
-        explain_failure(address(server.port, "van", "s3cret"), 5)
+        explain_failure(address(server.port, "van", "s3cret"), 30)

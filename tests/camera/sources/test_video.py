@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from rtsp_camera import OddServer
 
 from appliance.camera.sources import video as module
 from appliance.camera.sources.address import CameraAddress
@@ -60,9 +61,13 @@ def test_a_pipe_is_neither_a_file_nor_a_folder(tmp_path: Path) -> None:
 
 def test_a_playlist_opens_no_other_file(clip: Path, tmp_path: Path) -> None:
     playlist = tmp_path / "list.m3u8"
-    playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:9/{clip.name}\n")
-    with pytest.raises(SourceUnusable, match="no picture that can be decoded"):
-        VideoReader(playlist, loop=False).open()
+    with OddServer(b"HTTP/1.0 404 Not Found\r\n\r\n") as server:
+        other = f"http://127.0.0.1:{server.port}/{clip.name}"
+        # Without an end of its own it would be read again until the decoder's half a minute is over.
+        playlist.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{other}\n#EXT-X-ENDLIST\n")
+        with pytest.raises(SourceUnusable, match="no picture that can be decoded"):
+            VideoReader(playlist, loop=False).open()
+        assert server.asked == []
 
 
 def test_a_device_that_is_not_there_may_be_plugged_in_later() -> None:

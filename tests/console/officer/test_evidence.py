@@ -3,16 +3,15 @@
 import hashlib
 import io
 import json
-import time
 import zipfile
 from typing import Any
 
-from console_stage import acts_of, decide
+from console_stage import acts_of, decide, told_of
 
 
 def test_evidence_is_one_file_whose_hashes_hold_and_are_recorded(stage: Any, anna: Any, sam: Any, alert: Any) -> None:
     decide(anna, alert, value="match", reason="Clear likeness", note="<b>scar</b>")
-    time.sleep(0.3)
+    told_of(sam, alert, 1)
     assert anna.post(f"/api/alerts/{alert.id}/export").status_code == 403
     answer = sam.post(f"/api/alerts/{alert.id}/export")
     assert answer.status_code == 200
@@ -31,11 +30,10 @@ def test_evidence_is_one_file_whose_hashes_hold_and_are_recorded(stage: Any, ann
 
 def test_evidence_says_which_decision_was_taken_back(stage: Any, anna: Any, sam: Any, alert: Any) -> None:
     first = decide(anna, alert, value="match").json()["decision"]
+    told_of(anna, alert, 1)
     decide(anna, alert, "undo", "undo", undoes=first["id"])
     decide(anna, alert, value="no_match")
-    until = time.monotonic() + 5
-    while len(sam.get(f"/api/alerts/{alert.id}").json()["decisions"]) < 3:
-        assert time.monotonic() < until
+    told_of(sam, alert, 3)
     answer = sam.post(f"/api/alerts/{alert.id}/export")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         rows = [row for row in archive.read("index.html").decode().split("<tr>") if "by anna" in row]

@@ -38,7 +38,7 @@ def test_a_page_of_a_console_that_never_heard_the_hub_is_told_so_at_once_and_aga
 ) -> None:
     monkeypatch.setattr(module, "LOST_AFTER_S", 0.0)
     monkeypatch.setattr(module, "BEAT_EVERY_S", 0.1)
-    events = told(OpenPages(Cases()), 3, within_s=2)
+    events = told(OpenPages(Cases()), 3, within_s=20)
     assert [name for name, _ in events] == ["beat"] * 3
     assert {data["hub"] for _, data in events} == {"lost"}
 
@@ -57,5 +57,5 @@ def test_what_is_there_comes_after_patience_at_the_latest(monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "CATCH_UP_S", 0.2)
     pages = OpenPages(Cases())
     pages.caught_up = caught_up
-    names = [name for name, _ in told(pages, 2, within_s=2)]
+    names = [name for name, _ in told(pages, 2, within_s=20)]
     assert names == (["snapshot", "beat"] if caught_up else ["beat", "snapshot"])

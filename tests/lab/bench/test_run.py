@@ -16,10 +16,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from own_ports import own_port
 
 from appliance.config.live import Config
 from appliance.core.errors import LfrError
-from appliance.core.ports import free_port
 from appliance.deployment import end
 from appliance.lab.bench import run as module
 from appliance.lab.simulation import scenario
@@ -79,7 +79,7 @@ def test_a_value_is_read_from_the_metrics_and_is_nought_while_nobody_answers(ans
     assert module._value(answering, "lfr_people_seen_total") == 7
     assert module._value(answering, "lfr_camera_up") == 1
     assert module._value(answering, "lfr_other") == 0
-    assert module._value(listens(free_port()), "lfr_camera_up") == 0
+    assert module._value(listens(own_port()), "lfr_camera_up") == 0
 
 
 def test_an_appliance_that_ends_too_early_is_not_waited_for() -> None:
