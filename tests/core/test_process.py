@@ -12,11 +12,13 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked")
 
-CHILD = "from appliance.core.process import die_with_parent; die_with_parent(); print('armed', flush=True); input()"
+ARMED = "from appliance.core.process import die_with_parent; die_with_parent(); print('armed', flush=True); "
+CHILD = ARMED + "input()"
+DEAF = ARMED + "import time; time.sleep(90)"  # one that reads would end by itself, with its parent's end of the pipe
 NAMED = "from appliance.core.process import name_process; name_process({!r}); print('done', flush=True); input()"
 PARENT = f"""
 import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+child = subprocess.Popen([sys.executable, "-c", {DEAF!r}], stdout=subprocess.PIPE)
 child.stdout.readline()
 print(child.pid, flush=True)
 input()
