@@ -1,6 +1,7 @@
 """The journal's file: made for its owner alone, checked before it is used, and its errors said with what to do."""
 
 import os
+import random
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def test_a_damaged_file_is_said_with_what_to_do(tmp_path: Path) -> None:
             journal.append_alert(alert(), pictures())
     path = tmp_path / "journal.db"
     content = bytearray(path.read_bytes())
-    content[8192:40960] = os.urandom(32768)
+    content[8192:40960] = random.Random(7).randbytes(32768)
     path.write_bytes(content)
     with pytest.raises(JournalError, match=r"is damaged.*Move the state folder away"):
         Journal.open(tmp_path)

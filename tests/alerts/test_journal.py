@@ -44,14 +44,15 @@ class TestSeries:
         ]
 
     def test_what_is_journaled_comes_back_as_it_was_with_number_epoch_and_time(self, journal: Any) -> None:
-        made = alert()
+        made, before = alert(), utc_now()
         journal.append_alert(made, [picture("a"), picture("b"), picture("c")])
+        after = utc_now()
         event = next(journal.events(pictures=True))
         header = event.header
         assert isinstance(header, Alert)
         assert header.seq == 1
         assert header.epoch == journal.epoch
-        assert abs(present(header.published_at) - utc_now()) < timedelta(seconds=5)
+        assert before - timedelta(milliseconds=1) <= present(header.published_at) <= after
         sent = made.model_dump(exclude={"seq", "epoch", "published_at"}, mode="json")
         assert header.model_dump(exclude={"seq", "epoch", "published_at"}, mode="json") == sent
         assert event.pictures == (picture("a"), picture("b"), picture("c"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import io
+import os
 import shutil
 import subprocess
 import sysconfig
@@ -41,6 +42,8 @@ def test_a_local_model_is_prepared_compared_and_embeds_a_batch(local_models: Any
 def test_a_second_run_changes_nothing(local_models: Any) -> None:
     manifest = local_models()
     installer.install(manifest)
+    for path in manifest.dir.iterdir():
+        os.utime(path, (0, 0))  # a file written within a tick of the clock has the time of the one before
     before = {p: p.stat().st_mtime_ns for p in manifest.dir.iterdir() if p.suffix != ".lock"}
     assert set(installer.install(manifest).values()) == {"already there"}
     assert {p: p.stat().st_mtime_ns for p in manifest.dir.iterdir() if p.suffix != ".lock"} == before
@@ -104,17 +107,21 @@ def test_what_a_killed_installation_left_is_cleared(local_models: Any) -> None:
 def test_two_installations_take_turns(local_models: Any) -> None:
     manifest = local_models()
     said: list[str] = []
+    told = threading.Event()
+
+    def report(_name: str, state: str) -> None:
+        said.append(state)
+        told.set()
+
     with (manifest.dir / ".install.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        second = threading.Thread(target=lambda: installer.install(manifest, report=lambda _n, s: said.append(s)))
+        second = threading.Thread(target=lambda: installer.install(manifest, report=report))
         second.start()
-        for _ in range(100):
-            if said:
-                break
-            second.join(0.05)
+        assert told.wait(30)
         assert said == ["waiting for another lfr models install"]
         assert not manifest.path(manifest.embedder("own")).exists()
-    second.join(20)
+    second.join(30)
+    assert not second.is_alive()
     assert models.verify(manifest)["own"] == ""
 
 

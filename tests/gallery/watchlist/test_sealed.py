@@ -29,7 +29,10 @@ def test_what_was_sealed_comes_out_again(list_setup: Any) -> None:
 def test_nothing_of_a_person_is_readable_in_the_file(list_setup: Any) -> None:
     content = list_setup.list.read_bytes()
     made = list_setup.payload()
-    for secret in (b"N-1", b"Person", b"portrait-", made.templates[0].tobytes()[:16]):
+    plaintext = bytes(payload.encode(made))
+    # Each is long enough that no encrypted file holds it by chance.
+    for secret in (b'"N-1"', b"Person", b"portrait-", made.templates[0].tobytes()[:16]):
+        assert secret in plaintext
         assert secret not in content
 
 
