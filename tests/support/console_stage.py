@@ -395,11 +395,11 @@ def follows(client: Any) -> None:
     raise AssertionError("the stream of the page ended")
 
 
-def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 20, times: int = 1) -> Any:
-    """The audit record's acts of a code that are like `want`, waiting until there are so many."""
+def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 20) -> Any:
+    """The audit record's acts of a code, waiting until there is one like `want`."""
     until = time.monotonic() + timeout_s
     while True:
-        found = [record for record in stage.audit() if record.act == code and want(record)]
-        if len(found) >= times or time.monotonic() > until:
-            return found
+        found = [record for record in stage.audit() if record.act == code]
+        if any(want(record) for record in found) or time.monotonic() > until:
+            return [record for record in found if want(record)]
         time.sleep(0.05)
