@@ -18,7 +18,7 @@ from appliance.alerts.messages import Decision
 from appliance.cli import app, commands
 from appliance.core.errors import LfrError
 from appliance.core.telemetry import Meter
-from appliance.stream import subscriber
+from appliance.stream import history, subscriber
 from appliance.stream.outbox import Outbox
 
 commands.register(app)
@@ -111,11 +111,14 @@ class TestAlerts:
         monkeypatch.setattr("appliance.stream.hub.STATUS_EVERY_S", 0.2)
         shown: list[int] = []
         stops = threading.Event()
-        original = subscriber.Subscriber.__iter__
+        original, and_on = subscriber.Subscriber.__iter__, history.and_on
 
-        def until_stopped(self: Any) -> Iterator[Any]:
+        def until_stopped(self: Any) -> Any:
             threading.Thread(target=lambda: (stops.wait(110), self._queue.close()), daemon=True).start()
-            for item in original(self):
+            return original(self)
+
+        def noted(*arguments: Any) -> Iterator[Any]:
+            for item in and_on(*arguments):
                 yield item
                 shown.extend([item.seq] if isinstance(item, Event) else [])  # the command has come back for the next
 
@@ -126,17 +129,20 @@ class TestAlerts:
                 time.sleep(0.02)
 
         monkeypatch.setattr(subscriber.Subscriber, "__iter__", until_stopped)
+        monkeypatch.setattr(history, "and_on", noted)
         told: list[str] = []
         command = threading.Thread(
             target=lambda: told.append(lfr("alerts", "-c", config, "--json", "--follow", "--since", 1))
         )
         command.start()
         try:
+            wait_for(4)
             for seq in (5, 6):
                 with running(settings(folder)) as hub, Outbox(hub.settings.cameras, "north", Meter()) as box:
                     box.send_alert(alert(), pictures())
                     assert box.drained(30)
                     wait_for(seq)
+            time.sleep(0.3)  # for what must not come a second time
         finally:
             stops.set()
             command.join()

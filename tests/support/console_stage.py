@@ -373,6 +373,16 @@ def decide(client: Any, alert: Any, kind: Any = "operator", value: Any = "match"
     return client.post(f"/api/alerts/{alert.id}/decisions", json=body)
 
 
+def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 20) -> Any:
+    """The audit record's acts of a code, waiting until there is one like `want`."""
+    until = time.monotonic() + timeout_s
+    while True:
+        found = [record for record in stage.audit() if record.act == code]
+        if any(want(record) for record in found) or time.monotonic() > until:
+            return [record for record in found if want(record)]
+        time.sleep(0.05)
+
+
 def told_of(client: Any, alert: Any, decisions: int) -> None:
     """Wait until the console has heard of so many decisions on an alert: the answer to one may come before."""
     until = time.monotonic() + 20
@@ -393,13 +403,3 @@ def follows(client: Any) -> None:
                 if statuses == 2:  # by the second, the replay that it asked for at its start has ended, too
                     return
     raise AssertionError("the stream of the page ended")
-
-
-def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 20, times: int = 1) -> Any:
-    """The audit record's acts of a code that are like `want`, waiting until there are so many."""
-    until = time.monotonic() + timeout_s
-    while True:
-        found = [record for record in stage.audit() if record.act == code and want(record)]
-        if len(found) >= times or time.monotonic() > until:
-            return found
-        time.sleep(0.05)

@@ -281,7 +281,7 @@ def test_a_real_camera_that_is_killed_and_comes_back_goes_on() -> None:
         with RtspCamera("640x480", port=port):
             wait_for(lambda: source.resolution_wh == (640, 480) and source.state == "live")
             assert (source.reconnects, source.detail) == (1, "")
-            wait_for(lambda: source.fps > 5 and source.last_frame_age_s < 1)
+            wait_for(lambda: source.fps > 5 and present(source.last_frame_age_s) < 1)
 
 
 def test_a_real_camera_that_stalls_is_noticed_within_the_read_timeout() -> None:
