@@ -15,6 +15,8 @@ from appliance.core.files import locked, make_folder
 
 RUN_LOCK: Final = "run.lock"
 """Held by `lfr run` as long as it uses a state folder; its process id is in it."""
+LOOKED_AT_S: Final = 0.5
+"""Whoever looks whether there is a run (`holder`) holds its lock for a moment; a run is there for longer."""
 STOP_S: Final = 10.0
 KILL_S: Final = 5.0
 
@@ -87,7 +89,8 @@ def alone(state_dir: Path, wait_s: float) -> Iterator[None]:
 @contextlib.contextmanager
 def no_run(state_dir: Path) -> Iterator[None]:
     """Keep `lfr run` from starting meanwhile, unless this process is it."""
+    ours = holder(state_dir) == os.getpid()
     with contextlib.ExitStack() as held:
         with contextlib.suppress(FileLocked):
-            held.enter_context(locked(state_dir / RUN_LOCK, wait_s=0))
+            held.enter_context(locked(state_dir / RUN_LOCK, wait_s=0 if ours else LOOKED_AT_S))
         yield

@@ -13,14 +13,11 @@ import structlog
 from appliance.core.errors import FileError, FileLocked, LfrError, reason_of
 from appliance.core.files import locked, make_folder
 from appliance.core.run_folders import LOCK_FILE, PREFIX, abandoned
-from appliance.deployment.running import RUN_LOCK
+from appliance.deployment.running import LOOKED_AT_S, RUN_LOCK
 
 log = structlog.get_logger()
 MAX_SOCKET_PATH = 100
 """A Unix socket's path has 108 bytes (unix(7)); the longest name below the folder is `/supervisor`."""
-
-LOOKED_AT_S = 0.5
-"""Whoever looks whether there is a run (`running.holder`) holds its lock for a moment; a run is there for longer."""
 
 
 class RunLock:

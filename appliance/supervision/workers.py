@@ -169,8 +169,9 @@ class Worker:
     @property
     def owes_last_word(self) -> bool:
         """Whether its process left by itself, and has not (yet) been heard to say that it ended or failed."""
+        left_with = self.process.exitcode if self.process is not None else None
         said = self.beat is not None and self.beat.state in ("ended", "failed")
-        return self.process is not None and (self.process.exitcode or 0) >= 0 and self.has_left and not said
+        return left_with is not None and left_with >= 0 and not said
 
     def begin(self) -> None:
         """Want it to run from the next `do_what_is_due` on."""

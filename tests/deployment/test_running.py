@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from appliance.core.errors import LfrError
+from appliance.core.files import locked
 from appliance.deployment import running
 
 RUNNER = """
@@ -135,3 +136,17 @@ def test_no_run_can_begin_while_an_end_is_at_work(tmp_path: Path) -> None:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with running.no_run(tmp_path):
             pass  # a run that is there already is this process's own
+
+
+def test_who_only_looks_whether_there_is_a_run_does_not_let_one_begin_beside_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "LOOKED_AT_S", 20.0)
+    with ExitStack() as look, (tmp_path / "run.lock").open("w") as other:
+        look.enter_context(locked(tmp_path / "run.lock", shared=True))
+        looked = threading.Timer(0.2, look.close)
+        looked.start()
+        with running.no_run(tmp_path):
+            looked.join()
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
