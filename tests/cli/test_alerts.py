@@ -11,6 +11,7 @@ import pytest
 import yaml
 from alerts_material import alert, decision, pictures, running, settings, short_folder, sighting
 from typer.testing import CliRunner
+from waiting import until
 
 from appliance.alerts.event import Event
 from appliance.alerts.journal import Journal
@@ -123,10 +124,7 @@ class TestAlerts:
                 shown.extend([item.seq] if isinstance(item, Event) else [])  # the command has come back for the next
 
         def wait_for(seq: int) -> None:
-            until = time.monotonic() + 40
-            while seq not in shown:
-                assert time.monotonic() < until, f"event {seq} was not shown"
-                time.sleep(0.02)
+            until(lambda: seq in shown, f"event {seq} is shown", within_s=40)
 
         monkeypatch.setattr(subscriber.Subscriber, "__iter__", until_stopped)
         monkeypatch.setattr(history, "and_on", noted)

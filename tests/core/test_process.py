@@ -4,11 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
+from waiting import gone, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked")
 
@@ -34,23 +33,12 @@ def started(source: str) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def gone(pid: int) -> bool:
-    """A zombie is gone, too: not every machine has somebody who collects the dead that nobody else does."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 def test_a_child_dies_with_a_parent_that_is_killed() -> None:
     with started(PARENT) as parent:
         child = int(said(parent))
         assert not gone(child)
         os.kill(parent.pid, signal.SIGKILL)
-        until_s = time.monotonic() + 30
-        while not gone(child) and time.monotonic() < until_s:
-            time.sleep(0.02)
-        assert gone(child)
+        until(lambda: gone(child), "the child's death")
 
 
 def test_a_child_whose_parent_lives_goes_on() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 from appliance.core.errors import AuthorityError
 from appliance.deployment import running, withdraw
@@ -66,10 +67,7 @@ def test_a_running_appliance_is_given_time_to_end_by_itself(
     process = multiprocessing.get_context("fork").Process(target=appliance, args=(on_disk, obeys), daemon=True)
     process.start()
     try:
-        until = time.monotonic() + 20
-        while running.holder(state_dir) != process.pid:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        until(lambda: running.holder(state_dir) == process.pid)
         told: list[str] = []
         done = withdraw.withdraw(on_disk, "C. Hale", "complaint upheld", step=told.append)
         assert told[0] == "waiting for the appliance to stop"

@@ -4,21 +4,14 @@ import itertools
 import json
 import os
 import signal
-import time
 from typing import Any
 
 import psutil
 import pytest
 from supervised_run import RESTARTS
+from waiting import gone, until
 
 NORTH = (("camera", "north"),)
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def cameras_of(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -164,10 +157,7 @@ def test_workers_die_with_a_killed_supervisor_and_a_new_run_works_at_once(start_
     workers = run.attempts("hub") + run.attempts("camera/north")
     os.kill(run.process.pid, signal.SIGKILL)
     run.wait()
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not all(gone(pid) for pid in workers):
-        time.sleep(0.02)
-    assert all(gone(pid) for pid in workers)
+    until(lambda: all(gone(pid) for pid in workers), "the workers' death")
     assert len(list((run.folder / "r").glob("lfr-*"))) == 1
     again = start_run(folder=run.folder, config=run.scenario["config"])
     again.until(lambda: "ready" in again.events(), what="ready")

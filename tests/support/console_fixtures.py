@@ -1,12 +1,12 @@
 """One stage (hub, console, street) for the whole room's tests; each test uses alerts of its own."""
 
 import os
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from console_stage import open_stage
+from waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +33,7 @@ def sam(stage: Any) -> Iterator[Any]:
 def _published(stage: Any, anna: Any) -> Any:
     """A new alert that the console has heard of; looked at by nobody."""
     made = stage.publish(quick=True)
-    until = time.monotonic() + 20
-    while anna.get(f"/alerts/{made.id}").status_code != 200:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    until(lambda: anna.get(f"/alerts/{made.id}").status_code == 200, "the console shows the alert")
     return made
 
 

@@ -26,6 +26,7 @@ import zmq
 from argon2 import PasswordHasher
 from own_ports import own_port
 from present import image_of
+from waiting import until
 
 from appliance.alerts.messages import (
     Alert,
@@ -231,8 +232,8 @@ class Stage:
     def start_console(self, trust: ssl.SSLContext | bool = True) -> None:
         self._console = self._spawn.Process(target=serve, args=(self.settings,), daemon=True)
         self._console.start()
-        until = time.monotonic() + 40
-        while time.monotonic() < until:
+        deadline_s = time.monotonic() + 40
+        while time.monotonic() < deadline_s:
             with contextlib.suppress(httpx.HTTPError):
                 httpx.get(f"{self.url}/signin", timeout=1, verify=trust)
                 return
@@ -332,15 +333,14 @@ class Stage:
             self._outbox.send_alert(alert, pictures)
         return alert
 
-    def settled(self, timeout_s: float = 30) -> None:
+    def settled(self) -> None:
         """Wait until the hub has every alert."""
-        until = time.monotonic() + timeout_s
-        while time.monotonic() < until:
+
+        def has_all() -> bool:
             with self._lock:
-                if self._outbox.pending == 0:
-                    return
-            time.sleep(0.02)
-        raise TimeoutError("the hub did not take every alert")
+                return self._outbox.pending == 0
+
+        until(has_all, "the hub takes every alert")
 
     @contextlib.contextmanager
     def client(self, name: str) -> Iterator[httpx.Client]:
@@ -375,20 +375,17 @@ def decide(client: Any, alert: Any, kind: Any = "operator", value: Any = "match"
 
 def acts_of(stage: Any, code: Any, want: Any, timeout_s: Any = 20) -> Any:
     """The audit record's acts of a code, waiting until there is one like `want`."""
-    until = time.monotonic() + timeout_s
+    deadline_s = time.monotonic() + timeout_s
     while True:
         found = [record for record in stage.audit() if record.act == code]
-        if any(want(record) for record in found) or time.monotonic() > until:
+        if any(want(record) for record in found) or time.monotonic() > deadline_s:
             return [record for record in found if want(record)]
         time.sleep(0.05)
 
 
 def told_of(client: Any, alert: Any, decisions: int) -> None:
     """Wait until the console has heard of so many decisions on an alert: the answer to one may come before."""
-    until = time.monotonic() + 20
-    while len(client.get(f"/api/alerts/{alert.id}").json()["decisions"]) < decisions:
-        assert time.monotonic() < until, "the console did not hear of a decision"
-        time.sleep(0.02)
+    until(lambda: len(client.get(f"/api/alerts/{alert.id}").json()["decisions"]) >= decisions, "a decision")
 
 
 def follows(client: Any) -> None:

@@ -17,6 +17,7 @@ from console_browser import ARGUMENTS, CHROMIUM, MISSING, snap
 from console_stage import PASSWORD, open_stage
 from present import present
 from relay import Relay
+from waiting import until
 
 from appliance.alerts.messages import CameraState, Degradation
 from appliance.core.clock import utc_now
@@ -116,10 +117,7 @@ def pictures_are_there(page: Any, where: Any = "#centre") -> None:
     """Wait until every picture has loaded (the page's policy forbids the waiting that Playwright would do by eval)."""
     script = f"""() => {{ const images = [...document.querySelectorAll('{where} img')].filter((i) => i.src);
         return images.length > 0 && images.every((image) => image.complete && image.naturalWidth > 0); }}"""
-    until = time.monotonic() + 20
-    while not page.evaluate(script):
-        assert time.monotonic() < until, "a picture did not load"
-        time.sleep(0.03)
+    until(lambda: page.evaluate(script), "every picture has loaded")
 
 
 def decide_everything(street: Any) -> None:
@@ -578,9 +576,7 @@ def test_an_engagement_officer_decides_on_a_phone_through_a_dropout(open_page: A
     expect(page.locator(".cards li")).to_have_count(page.locator(".cards li").count())
     expect(card(page, alert)).to_have_count(0)
     with street.client("anna") as anna:
-        until = time.monotonic() + 20
-        while anna.get(f"/api/alerts/{alert.id}").status_code != 200:
-            assert time.monotonic() < until
+        until(lambda: anna.get(f"/api/alerts/{alert.id}").status_code == 200)
         for kind, value in (("operator", "match"), ("passed_on", "passed_on")):
             body = {"id": f"{kind[:4]}-{alert.id}", "kind": kind, "value": value}
             assert anna.post(f"/api/alerts/{alert.id}/decisions", json=body).status_code == 200
@@ -623,9 +619,7 @@ def test_an_alert_that_opens_by_itself_on_a_tablet_rings_until_the_engagement_of
     street.settled()
     with street.client("sam") as sam:
         path = f"/api/alerts/{alert.id}/decisions"
-        until = time.monotonic() + 20
-        while sam.get(f"/api/alerts/{alert.id}").status_code != 200:
-            assert time.monotonic() < until
+        until(lambda: sam.get(f"/api/alerts/{alert.id}").status_code == 200)
         sent = {"id": f"pass-1-{alert.id}", "kind": "passed_on", "value": "passed_on"}
         assert sam.post(path, json=sent).status_code == 200
         expect(card(page, alert)).to_be_visible()
@@ -749,9 +743,7 @@ def test_history_is_filtered_and_leads_to_the_story_and_its_export(open_page: An
     alert = street.publish(7)
     street.settled()
     with street.client("anna") as anna:
-        until = time.monotonic() + 20
-        while anna.get(f"/api/alerts/{alert.id}").status_code != 200:
-            assert time.monotonic() < until
+        until(lambda: anna.get(f"/api/alerts/{alert.id}").status_code == 200)
         body = {"kind": "operator", "value": "match", "reason": "Clear likeness", "seconds_taken": 3.4}
         path = f"/api/alerts/{alert.id}/decisions"
         assert anna.post(path, json={**body, "id": f"match-{alert.id}"}).status_code == 200

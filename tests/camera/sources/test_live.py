@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from own_ports import own_port
 from present import present
 from rtsp_camera import OddServer, RtspCamera
+from waiting import until
 
 from appliance.camera.sources.live import LiveSource, Timing
 from appliance.camera.sources.open import open_source
@@ -65,13 +65,6 @@ class ScriptedReader:
         pass
 
 
-def wait_for(condition: Any, timeout_s: Any = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def scripted() -> Iterator[Any]:
     reader = ScriptedReader()
@@ -90,7 +83,7 @@ def live(url: Any, **more: Any) -> Any:
 def test_only_the_newest_frame_waits_and_the_others_are_counted(scripted: Any) -> None:
     reader, source = scripted
     reader.next.release(6)
-    wait_for(lambda: source.dropped == {"superseded": 5})  # told with the sixth in its place, unlike its number
+    until(lambda: source.dropped == {"superseded": 5})  # told with the sixth in its place, unlike its number
     frame = source.read(20)
     assert (frame.index, frame.image_bgr[0, 0, 0], frame.media_s) == (5, 6, None)
     assert source.dropped == {"superseded": 5}
@@ -106,11 +99,11 @@ def test_a_frame_that_the_reader_holds_is_never_overwritten(scripted: Any) -> No
         held.append(source.read(20))
     values = [int(frame.image_bgr[0, 0, 0]) for frame in held]
     reader.next.release(20)
-    wait_for(lambda: source.frames == 23)
+    until(lambda: source.frames == 23)
     assert [int(frame.image_bgr.max()) for frame in held] == values == [1, 2, 3]
     newest = source.read(20)
     reader.next.release(2)
-    wait_for(lambda: source.dropped.get("unreleased") == 2)
+    until(lambda: source.dropped.get("unreleased") == 2)
     assert source.buffers_held == 4
     for frame in (*held, newest):
         pixels = frame.image_bgr
@@ -121,7 +114,7 @@ def test_a_frame_that_the_reader_holds_is_never_overwritten(scripted: Any) -> No
 def test_closing_wipes_the_frame_that_nobody_read(scripted: Any) -> None:
     reader, source = scripted
     reader.next.release()
-    wait_for(lambda: source._slot is not None)
+    until(lambda: source._slot is not None)
     pixels = source._slot.image_bgr
     source._stop.set()
     reader.next.release(5)
@@ -152,7 +145,7 @@ def test_a_lost_camera_comes_back_and_says_since_when_it_was_away(scripted: Any)
     reader.opens = [SourceError("The cable is out."), SourceError("The cable is out."), None]
     reader.lost = True
     reader.next.release()
-    wait_for(lambda: source.state == "reconnecting" and source.detail == "The cable is out.")
+    until(lambda: source.state == "reconnecting" and source.detail == "The cable is out.")
     assert source.since > live_since
     reader.next.release()
     frame = source.read(20)
@@ -178,7 +171,7 @@ def test_a_decoder_that_hangs_is_told_and_does_not_hold_up_close() -> None:
     timing = Timing(open_timeout_s=0.1, read_timeout_s=0.1, hang_s=0.2)
     source = LiveSource(reader, "hung", timing)
     reader.hang.clear()
-    wait_for(lambda: source.state == "failed")
+    until(lambda: source.state == "failed")
     assert "restart this camera's process" in source.detail
     source.close()
     assert source._thread.is_alive(), "the decoder was waited for"
@@ -189,7 +182,7 @@ def test_a_decoder_that_hangs_is_told_and_does_not_hold_up_close() -> None:
 def test_an_absent_camera_is_tried_again_for_ever_without_blocking() -> None:
     port = own_port()
     with live(f"rtsp://127.0.0.1:{port}/stream") as source:
-        wait_for(lambda: source._failures >= 3)
+        until(lambda: source._failures >= 3)
         assert (source.state, source.read(0.05)) == ("reconnecting", None)
         assert f"127.0.0.1:{port} refuses connections" in source.detail
 
@@ -213,7 +206,7 @@ def test_a_server_that_misbehaves_is_described_in_words(answer: Any, said: Any) 
     with OddServer(*([answer] if answer else [])) as server:
         source = open_source(Camera(name="gate", source=f"rtsp://127.0.0.1:{server.port}/stream"), timing)
         with source:
-            wait_for(lambda: said in source.detail)
+            until(lambda: said in source.detail)
             assert source.state == "reconnecting"
 
 
@@ -221,7 +214,7 @@ def test_a_stream_is_opened_before_anything_is_asked_about_it() -> None:
     """A description asked for first would have the camera prepare the stream twice, and refuse the second time."""
     with OddServer(*[b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: DESCRIBE\r\n\r\n"] * 2) as server:
         with live(f"rtsp://127.0.0.1:{server.port}/s") as source:
-            wait_for(lambda: "offers no video" in source.detail)
+            until(lambda: "offers no video" in source.detail)
         asked = [text.decode() for text in server.asked]
     described = [i for i, text in enumerate(asked) if text.startswith("DESCRIBE")]
     assert "User-Agent: Lavf" in asked[described[0]]
@@ -234,7 +227,7 @@ def test_a_digest_challenge_is_answered_without_the_password() -> None:
         OddServer(challenge, b"RTSP/1.0 404 Not Found\r\n\r\n") as server,
         live(f"rtsp://van:s3cret@127.0.0.1:{server.port}/s") as source,
     ):
-        wait_for(lambda: "does not exist on that camera" in source.detail)
+        until(lambda: "does not exist on that camera" in source.detail)
         ours = [text for text in map(bytes.decode, server.asked) if "User-Agent: lfr" in text]
         plain, signed = [text for text in ours if text.startswith("DESCRIBE")][:2]
         url = f"rtsp://127.0.0.1:{server.port}/s"
@@ -260,7 +253,7 @@ def test_motion_jpeg_over_http_is_read_until_it_stalls() -> None:
         assert frame.image_bgr.shape == (120, 160, 3)
         assert abs(int(frame.image_bgr.mean()) - 90) < 3
         source.release(frame)
-        wait_for(lambda: source.state == "reconnecting")
+        until(lambda: source.state == "reconnecting")
 
 
 def test_a_real_camera_that_is_killed_and_comes_back_goes_on() -> None:
@@ -276,19 +269,19 @@ def test_a_real_camera_that_is_killed_and_comes_back_goes_on() -> None:
         assert frame.image_bgr.any()
         source.release(frame)
         first.kill()
-        wait_for(lambda: source.state == "reconnecting")
+        until(lambda: source.state == "reconnecting")
         # As a camera that was set to another size while it was away.
         with RtspCamera("640x480", port=port):
-            wait_for(lambda: source.resolution_wh == (640, 480) and source.state == "live")
+            until(lambda: source.resolution_wh == (640, 480) and source.state == "live")
             assert (source.reconnects, source.detail) == (1, "")
-            wait_for(lambda: source.fps > 5 and present(source.last_frame_age_s) < 1)
+            until(lambda: source.fps > 5 and present(source.last_frame_age_s) < 1)
 
 
 def test_a_real_camera_that_stalls_is_noticed_within_the_read_timeout() -> None:
     with RtspCamera("320x240") as server, live(server.url) as source:
         assert source.read(30) is not None, source.detail
         os.kill(server.process.pid, 19)  # SIGSTOP: the connection stays, nothing comes
-        wait_for(lambda: source.state == "reconnecting", 20)  # the decoder by itself would wait for 30 s
+        until(lambda: source.state == "reconnecting", within_s=20)  # the decoder by itself would wait for 30 s
         os.kill(server.process.pid, 18)
 
 
@@ -301,9 +294,9 @@ def test_a_real_camera_with_a_password_opens_with_the_file_of_credentials(tmp_pa
             frame = source.read(30)
             assert frame is not None, source.detail
         with live(server.url.replace("//", "//van:wrong@")) as source:
-            wait_for(lambda: "refuses this user and password" in source.detail)
+            until(lambda: "refuses this user and password" in source.detail)
             assert "wrong" not in source.detail
-            wait_for(lambda: "tried again slowly" in source.detail)
+            until(lambda: "tried again slowly" in source.detail)
 
 
 LEAK = """

@@ -1,11 +1,11 @@
 """What the page's own requests are answered: pictures, decisions and who may make them."""
 
-import time
 import uuid
 from typing import Any
 
 import pytest
 from console_stage import acts_of, decide, follows, open_stage, told_of
+from waiting import until
 
 
 @pytest.mark.parametrize("name", ["face", "scene", "photo"])
@@ -73,10 +73,7 @@ def test_an_engagement_officer_gets_nothing_before_it_is_passed_on(stage: Any, a
         assert eve.get("/api/history").status_code == 403
         assert eve.get("/api/cameras/north/preview.jpg").status_code == 403
         decide(anna, alert, "passed_on", "passed_on")
-        until = time.monotonic() + 20
-        while eve.get(f"/api/alerts/{alert.id}/face.jpg").status_code != 200:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        until(lambda: eve.get(f"/api/alerts/{alert.id}/face.jpg").status_code == 200)
         assert decide(eve, alert, "engagement", "engage").status_code == 200
 
 
@@ -102,10 +99,7 @@ def test_a_new_alert_is_shown_without_the_hub_and_its_view_is_recorded_all_the_s
     with open_stage() as stage, stage.client("anna") as anna:
         follows(anna)
         made = stage.publish(quick=True)
-        until = time.monotonic() + 20
-        while anna.get(f"/alerts/{made.id}").status_code != 200:
-            assert time.monotonic() < until
-            time.sleep(0.02)
+        until(lambda: anna.get(f"/alerts/{made.id}").status_code == 200)
         stage.kill_hub()
         for name in ("scene", "face", "photo"):
             answer = anna.get(f"/api/alerts/{made.id}/{name}.jpg")
