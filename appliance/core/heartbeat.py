@@ -78,12 +78,11 @@ class HeartbeatSender:
         self._next_s = 0.0
         self._since = utc_text(utc_now())
         self._state = ""
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
         if runtime is not None:
             # The last word of a process that cannot start must arrive, though it is said before anybody is connected.
             limits = Limits(outgoing=8, linger_ms=LAST_WORD_MS, queue_when_away=True)
-            self._socket = connect(self._context, zmq.DEALER, Peer(f"ipc://{runtime}/supervisor"), limits)
+            self._socket = connect(zmq.Context(), zmq.DEALER, Peer(f"ipc://{runtime}/supervisor"), limits)
 
     def beat(self, state: str, *, now: bool = False, **facts: object) -> None:
         """Send a heartbeat if one is due (or `now`, or the state changed), and take in the newest answer.
@@ -116,4 +115,4 @@ class HeartbeatSender:
         """Let the last heartbeat leave."""
         if self._socket is not None:
             self._socket.close()
-        self._context.term()  # waits; the end of the process would not, and take what is not yet sent with it
+            self._socket.context.term()  # waits, as the end of the process would not
